@@ -1,0 +1,167 @@
+import * as z from "zod";
+import { API_VERSION, hostProfileSchema } from "../../host-tuning/profile/host-profile.ts";
+
+const dnsLabel = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,38}[a-z0-9]$/,
+    "2 to 40 lower-case letters, digits and -, starting with a letter",
+  );
+
+/** Who pays. Becomes the tags and labels that the bill is split by. */
+export const ownerSchema = z.strictObject({
+  team: dnsLabel,
+  costCenter: z.string().regex(/^[A-Za-z0-9-]{2,32}$/, "2 to 32 letters, digits and -"),
+  service: dnsLabel,
+});
+
+/** What a pool of hosts must have. Needs, not instance names: the pool finds the type. */
+export const hostNeedsSchema = z.strictObject({
+  vcpus: z.int().min(1).max(1024),
+  memoryGiB: z.number().min(0.5).max(32_768),
+  architecture: z.enum(["x86_64", "arm64"]).default("x86_64"),
+  nvmeGB: z.number().min(0).default(0).describe("Local instance-store NVMe, GB in total"),
+  networkGbitPerSec: z.number().min(0).default(0),
+  efaInterfaces: z.int().min(0).default(0),
+  gpus: z.int().min(0).default(0),
+  gpuModel: z.string().min(1).optional(),
+  bareMetal: z.boolean().default(false),
+  numaNodes: z.int().min(1).max(64).optional(),
+});
+
+const poolBase = {
+  name: dnsLabel,
+  count: z.int().min(1).max(1000),
+  needs: hostNeedsSchema,
+  profile: hostProfileSchema.omit({ apiVersion: true, kind: true }).prefault({}),
+};
+
+/** Hosts on AWS in an Auto Scaling group. */
+export const awsPoolSchema = z.strictObject({
+  ...poolBase,
+  where: z.literal("aws"),
+  maxCount: z.int().min(1).max(1000).optional(),
+  rootVolumeGiB: z.int().min(8).max(16_384).default(40),
+  spot: z.boolean().default(false),
+  placement: z.enum(["none", "cluster", "spread"]).default("none"),
+  capacityReservationId: z
+    .string()
+    .regex(/^cr-[0-9a-f]{8,17}$/, "a capacity reservation id as in cr-0123456789abcdef0")
+    .optional(),
+});
+
+/** QEMU machines on this machine. */
+export const localPoolSchema = z.strictObject({
+  ...poolBase,
+  where: z.literal("local"),
+  sriovNic: z.boolean().default(true),
+});
+
+/** Machines that already exist, reached with OpenSSH. */
+export const sshPoolSchema = z.strictObject({
+  ...poolBase,
+  where: z.literal("ssh"),
+  addresses: z.array(z.string().min(1)).min(1).max(1000),
+});
+
+/** Racks with Redfish or IPMI, through Metal3. */
+export const metal3PoolSchema = z.strictObject({
+  ...poolBase,
+  where: z.literal("metal3"),
+  namespace: dnsLabel.default("metal3"),
+});
+
+export const hostPoolSchema = z.discriminatedUnion("where", [
+  awsPoolSchema,
+  localPoolSchema,
+  sshPoolSchema,
+  metal3PoolSchema,
+]);
+
+/** The MCP service that runs on the hosts. */
+export const serviceSpecSchema = z.strictObject({
+  image: z
+    .string()
+    .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, "an image pinned by digest: name@sha256:...")
+    .optional(),
+  runtime: z.enum(["systemd", "kubernetes"]),
+  replicas: z.int().min(1).max(1000).default(1),
+  cpus: z.int().min(1).max(512).default(1).describe("Whole CPUs per replica; requests equal limits"),
+  memoryMiB: z.int().min(64).max(16_777_216).default(512),
+  port: z.int().min(1024).max(65_535).default(8080),
+  protocolEra: z.enum(["modern", "dual", "legacy"]).default("dual"),
+  longestCallSeconds: z.int().min(1).max(3600).default(30),
+});
+
+/**
+ * Environment: one file per environment, the only input of a stack. Says where, what hosts, which service, and who pays.
+ */
+export const environmentSchema = z
+  .strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal("Environment"),
+    name: dnsLabel,
+    region: z.string().regex(/^([a-z]{2}(-[a-z]+)+-\d|local)$/, 'an AWS region as in us-east-1, or "local"'),
+    owner: ownerSchema,
+    hostPools: z.array(hostPoolSchema).min(1).max(50),
+    service: serviceSpecSchema,
+    budget: z.strictObject({
+      currency: z.literal("USD"),
+      perMonth: z.string().regex(/^\d{1,12}(\.\d{1,2})?$/, 'a decimal amount as in "1200.00"'),
+    }),
+    schedule: z
+      .strictObject({
+        hoursPerMonth: z.number().min(1).max(744).default(730),
+      })
+      .prefault({}),
+  })
+  .superRefine((environment, context) => {
+    const seen = new Map<string, number>();
+    for (const [index, pool] of environment.hostPools.entries()) {
+      const first = seen.get(pool.name);
+      if (first !== undefined) {
+        context.addIssue({
+          code: "custom",
+          path: ["hostPools", index, "name"],
+          message: `"${pool.name}" is hostPools[${first}] already`,
+        });
+      } else seen.set(pool.name, index);
+      if (pool.where === "aws" && pool.maxCount !== undefined && pool.maxCount < pool.count) {
+        context.addIssue({
+          code: "custom",
+          path: ["hostPools", index, "maxCount"],
+          message: `${pool.maxCount} is below count ${pool.count}`,
+        });
+      }
+      if ((pool.where === "aws") === (environment.region === "local")) {
+        context.addIssue({
+          code: "custom",
+          path: ["hostPools", index, "where"],
+          message: `"${pool.where}" does not fit region "${environment.region}"`,
+        });
+      }
+    }
+  })
+  .describe("One environment: where, what hosts, which service, who pays");
+
+export type Environment = z.output<typeof environmentSchema>;
+export type EnvironmentInput = z.input<typeof environmentSchema>;
+export type Owner = z.output<typeof ownerSchema>;
+export type HostNeeds = z.output<typeof hostNeedsSchema>;
+export type HostPool = z.output<typeof hostPoolSchema>;
+export type AwsPool = z.output<typeof awsPoolSchema>;
+export type LocalPool = z.output<typeof localPoolSchema>;
+export type ServiceSpec = z.output<typeof serviceSpecSchema>;
+
+/** The four tags that everything carries, as AWS tags and as Kubernetes labels; the cost report's default keys. */
+export function ownerTags(
+  environment: Pick<Environment, "name" | "owner">,
+): Record<"team" | "cost-center" | "service" | "environment" | "managed-by", string> {
+  return {
+    team: environment.owner.team,
+    "cost-center": environment.owner.costCenter,
+    service: environment.owner.service,
+    environment: environment.name,
+    "managed-by": "bedplate",
+  };
+}

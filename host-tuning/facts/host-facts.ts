@@ -1,0 +1,176 @@
+import * as z from "zod";
+import { API_VERSION } from "../profile/host-profile.ts";
+
+const kernelList = z.string().describe('Kernel list form, "0-63"');
+/** NUMA node of a device; null where the firmware names none (the kernel's -1). */
+const deviceNode = z.int().min(0).nullable();
+const pciAddress = z.string().nullable().describe("As in 0000:41:00.0; null for a device that is not on PCI");
+
+export const nicFactsSchema = z.object({
+  name: z.string(),
+  driver: z.string().nullable(),
+  pciAddress,
+  node: deviceNode,
+  macAddress: z.string().nullable(),
+  speedMbitPerSec: z
+    .number()
+    .nullable()
+    .describe("Negotiated speed; null when the driver names none (virtio) or the link is down"),
+  mtuBytes: z.int().nullable(),
+  operState: z.string().nullable(),
+  isPhysical: z.boolean().describe("Backed by a device, not a bridge, veth, bond or loopback"),
+  isVirtualFunction: z.boolean(),
+  carriesDefaultRoute: z.boolean(),
+  rxQueues: z.int(),
+  txQueues: z.int(),
+  irqs: z.array(z.int()).describe("Interrupts of this NIC's queues, ascending"),
+  sriov: z.object({ totalVirtualFunctions: z.int(), virtualFunctions: z.int() }).nullable(),
+});
+
+export const blockDeviceFactsSchema = z.object({
+  name: z.string(),
+  kind: z.enum(["nvme", "nvme-multipath", "virtio", "scsi", "xen", "md", "dm", "loop", "ram", "other"]),
+  model: z.string().nullable(),
+  sizeBytes: z.number(),
+  logicalBlockBytes: z.int(),
+  isRotational: z.boolean(),
+  isReadOnly: z.boolean(),
+  pciAddress,
+  node: deviceNode,
+  scheduler: z.string().nullable().describe("The one in force"),
+  schedulers: z.array(z.string()).describe("Those that the kernel offers for this device now"),
+  hardwareQueues: z.int(),
+  transport: z.string().nullable().describe("NVMe transport: pcie, tcp, rdma, fc; null for others"),
+});
+
+export const irqFactsSchema = z.object({
+  irq: z.int(),
+  action: z.string().describe("Name in /proc/interrupts or under /sys/kernel/irq"),
+  pciAddress,
+  node: deviceNode,
+  isManaged: z
+    .boolean()
+    .nullable()
+    .describe("The kernel owns its affinity and refuses a write; null when not known"),
+  affinity: kernelList.nullable().describe("smp_affinity_list"),
+  effectiveAffinity: kernelList.nullable().describe("effective_affinity_list, what is in force"),
+});
+
+export const gpuFactsSchema = z.object({
+  pciAddress: z.string(),
+  vendorId: z.string().describe("Four hexadecimal digits, 10de is NVIDIA"),
+  deviceId: z.string(),
+  vendor: z.string(),
+  pciClass: z.string().describe("Six hexadecimal digits, 0x030200 is a 3D controller"),
+  node: deviceNode,
+  driver: z.string().nullable(),
+  linkSpeed: z.string().nullable(),
+  linkWidth: z.int().nullable(),
+  maxLinkSpeed: z.string().nullable(),
+  maxLinkWidth: z.int().nullable(),
+});
+
+/** Who else sets a knob: a file in sysctl.d, TuneD, irqbalance, kubelet and the like. */
+export const ownershipFactsSchema = z.object({
+  owner: z.enum(["sysctl.d", "tuned", "irqbalance", "kubelet", "cni", "cloud-init", "bedplate"]),
+  key: z
+    .string()
+    .describe("Canonical knob id, net.ipv4.x and never net/ipv4/x; or a family as in irq.affinity"),
+  source: z.string().describe("File or unit that says so"),
+  value: z.string().nullable(),
+});
+
+/**
+ * HostFacts: what the agent found on a host. Read from /proc and /sys below a root; absent things are null or empty
+ * lists, never invented.
+ */
+export const hostFactsSchema = z
+  .object({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal("HostFacts"),
+    hostname: z.string().nullable(),
+    architecture: z.string().describe("As uname -m prints it"),
+    kernel: z.object({
+      release: z.string().nullable(),
+      commandLine: z.string().nullable(),
+      pageBytes: z.int(),
+    }),
+    distribution: z
+      .object({
+        id: z.string(),
+        idLike: z.array(z.string()),
+        versionId: z.string().nullable(),
+        prettyName: z.string().nullable(),
+      })
+      .nullable(),
+    initSystem: z.enum(["systemd", "other"]),
+    virtualization: z.object({
+      kind: z.enum([
+        "none",
+        "kvm",
+        "qemu",
+        "xen",
+        "vmware",
+        "hyperv",
+        "amazon",
+        "google",
+        "container",
+        "other",
+      ]),
+      because: z.string(),
+    }),
+    cloud: z.object({
+      provider: z.enum(["aws", "gcp", "azure", "none"]),
+      instanceType: z.string().nullable(),
+      because: z.string(),
+    }),
+    cpu: z.object({
+      vendor: z.string().nullable(),
+      model: z.string().nullable(),
+      onlineCpus: kernelList,
+      offlineCpus: kernelList,
+      packages: z.int(),
+      cores: z.int().describe("Physical cores with at least one online CPU"),
+      threadsPerCore: z.int().describe("Largest number of online CPUs that share a core"),
+      cpus: z.array(
+        z.object({ id: z.int(), package: z.int(), core: z.int(), node: z.int(), siblings: kernelList }),
+      ),
+      isolatedCpus: kernelList,
+      governors: z
+        .array(z.string())
+        .describe("scaling_available_governors of the first policy; empty without cpufreq"),
+      frequencyPolicies: z.array(z.string()).describe("policy0, policy4 ... below cpufreq"),
+    }),
+    memory: z.object({
+      totalBytes: z.number(),
+      swapTotalBytes: z.number(),
+      hugepageSizesKiB: z.array(z.int()),
+    }),
+    numa: z.object({
+      nodes: z.array(
+        z.object({
+          id: z.int(),
+          cpus: kernelList,
+          memoryBytes: z.number(),
+          distances: z.array(z.int()),
+          hugepages: z.array(z.object({ sizeKiB: z.int(), total: z.int() })),
+        }),
+      ),
+    }),
+    nics: z.array(nicFactsSchema),
+    blockDevices: z.array(blockDeviceFactsSchema),
+    irqs: z.array(irqFactsSchema),
+    gpus: z.array(gpuFactsSchema),
+    ownership: z.array(ownershipFactsSchema),
+    unreadable: z
+      .array(z.object({ path: z.string(), because: z.string() }))
+      .describe("What was there and could not be read or understood"),
+  })
+  .describe("What the agent found on a host");
+
+export type HostFacts = z.output<typeof hostFactsSchema>;
+export type NicFacts = z.output<typeof nicFactsSchema>;
+export type BlockDeviceFacts = z.output<typeof blockDeviceFactsSchema>;
+export type IrqFacts = z.output<typeof irqFactsSchema>;
+export type GpuFacts = z.output<typeof gpuFactsSchema>;
+export type OwnershipFacts = z.output<typeof ownershipFactsSchema>;

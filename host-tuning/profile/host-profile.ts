@@ -1,0 +1,138 @@
+import * as z from "zod";
+import { kernelListSchema } from "../sys/kernel-list.ts";
+
+/** The version every contract carries. A reader refuses any other. */
+export const API_VERSION = "bedplate/v1";
+
+const scalarSchema = z.union([z.number(), z.string().min(1), z.boolean()]);
+
+/** A person's word on one knob: another value, or leave it alone; always with the reason. */
+export const overrideSchema = z.union([
+  z.strictObject({ value: scalarSchema, because: z.string().min(1) }),
+  z.strictObject({ leave: z.literal(true), because: z.string().min(1) }),
+]);
+
+/** Network interface selector: every given field must match. */
+export const nicMatchSchema = z.strictObject({
+  driver: z.string().min(1).optional(),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,15}$/, "an interface name: at most 15 letters, digits, . _ -")
+    .optional(),
+  pciAddress: z
+    .string()
+    .regex(/^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/, "a PCI address as in 0000:41:00.0")
+    .optional(),
+});
+
+/** Systemd unit name of the service that the host is tuned for. */
+export const serviceUnitSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9:_.@-]{1,240}\.service$/, 'a systemd unit name that ends in ".service"');
+
+/**
+ * HostProfile: what a host is for. Goes into user data (components) and comes out in the agent, which computes
+ * every knob from it and from the host's own facts. Everything has a default, so `{apiVersion, kind}` is a profile.
+ */
+export const hostProfileSchema = z
+  .strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal("HostProfile"),
+    preset: z
+      .enum(["latency", "throughput", "balanced", "gpu"])
+      .default("balanced")
+      .describe("Which side to take where one setting helps latency and another throughput"),
+    workload: z
+      .strictObject({
+        connections: z
+          .int()
+          .min(1)
+          .max(4_000_000)
+          .default(4096)
+          .describe("Peak concurrent client connections"),
+        streams: z
+          .int()
+          .min(0)
+          .max(4_000_000)
+          .default(1024)
+          .describe("Long-lived response streams among them"),
+        connectionsPerSecond: z
+          .int()
+          .min(1)
+          .max(1_000_000)
+          .default(500)
+          .describe("New client connections per second at the peak"),
+        outboundConnections: z
+          .int()
+          .min(0)
+          .max(1_000_000)
+          .default(256)
+          .describe("Concurrent connections from tools to other services"),
+        rttMillis: z
+          .number()
+          .min(0.01)
+          .max(2000)
+          .default(40)
+          .describe("Round-trip time to the clients, milliseconds"),
+        usesMemoryMaps: z
+          .boolean()
+          .default(false)
+          .describe("The service keeps many mappings (vector index, V8 isolates, JVM)"),
+      })
+      .prefault({}),
+    service: z
+      .strictObject({
+        unit: serviceUnitSchema.default("mcp-service.service"),
+        runtime: z.enum(["systemd", "kubernetes"]).default("systemd"),
+        numaNode: z
+          .union([z.literal("auto"), z.literal("none"), z.int().min(0).max(1023)])
+          .default("auto")
+          .describe(
+            'Node the service is bound to; "auto": the node of the fastest NIC when the service fits there',
+          ),
+        memoryBytes: z.int().min(1).optional().describe("Working set of the service, bytes"),
+      })
+      .prefault({}),
+    cpu: z
+      .strictObject({
+        reserved: kernelListSchema
+          .optional()
+          .describe('CPUs kept for the kernel and interrupts, kernel list form ("0,32")'),
+      })
+      .prefault({}),
+    hugepages: z
+      .strictObject({
+        sizeKiB: z.union([z.literal(2048), z.literal(1_048_576)]).default(2048),
+        perNode: z
+          .int()
+          .min(0)
+          .max(1_000_000)
+          .default(0)
+          .describe("Pages on every NUMA node that has memory"),
+      })
+      .prefault({}),
+    nvme: z
+      .strictObject({
+        layout: z.enum(["none", "raid0"]).default("none"),
+        mountPath: z.string().startsWith("/").optional(),
+      })
+      .prefault({}),
+    sriov: z
+      .array(z.strictObject({ match: nicMatchSchema, virtualFunctions: z.int().min(0).max(256) }))
+      .max(64)
+      .default([]),
+    gpu: z.strictObject({ persistenceMode: z.boolean().default(true) }).prefault({}),
+    reboot: z.enum(["never", "once-when-needed"]).default("never"),
+    confirmTimeoutSeconds: z.int().min(10).max(3600).default(120),
+    allowLowering: z
+      .boolean()
+      .default(false)
+      .describe("Let a knob that only raises lower a larger value that the host has"),
+    consent: z.array(z.enum(["irreversible", "data-loss"])).default([]),
+    overrides: z.record(z.string().min(1), overrideSchema).default({}),
+  })
+  .describe("What a host is for; the agent computes its tuning from it");
+
+export type HostProfile = z.output<typeof hostProfileSchema>;
+export type HostProfileInput = z.input<typeof hostProfileSchema>;
+export type NicMatch = z.output<typeof nicMatchSchema>;

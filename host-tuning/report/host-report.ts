@@ -1,0 +1,56 @@
+import * as z from "zod";
+import { API_VERSION } from "../profile/host-profile.ts";
+
+export const OUTCOMES = [
+  "changed",
+  "already-right",
+  "left",
+  "unsupported",
+  "needs-reboot",
+  "failed",
+] as const;
+
+export const reportEntrySchema = z.object({
+  key: z.string().min(1),
+  knob: z.string().min(1),
+  target: z.string(),
+  family: z.string(),
+  unit: z.string(),
+  outcome: z.enum(OUTCOMES),
+  before: z.string().nullable().describe("Value in force before this run, for people"),
+  wanted: z.string().nullable(),
+  found: z.string().nullable().describe("Value read back after the write: what is in force now"),
+  isVerified: z.boolean().describe("`found` was re-read from the host and satisfies `wanted`"),
+  isDrifted: z.boolean().describe("Bedplate had set it and somebody changed it since"),
+  because: z.string(),
+  takesEffect: z.string(),
+  survivesReboot: z.boolean(),
+  namespace: z.string().nullable(),
+  alsoSetBy: z.array(z.string()),
+  durationMillis: z.number(),
+});
+
+/** HostReport: what happened on a host, each value as it was read back. */
+export const hostReportSchema = z
+  .object({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal("HostReport"),
+    verb: z.enum(["apply", "verify", "rollback"]),
+    agentVersion: z.string(),
+    hostname: z.string().nullable(),
+    kernelRelease: z.string().nullable(),
+    bootId: z.string().nullable(),
+    phase: z.enum(["early", "late", "all"]),
+    startedAt: z.iso.datetime(),
+    durationMillis: z.number(),
+    phases: z.array(z.object({ name: z.string(), durationMillis: z.number() })),
+    planDigest: z.string().nullable(),
+    counts: z.record(z.enum(OUTCOMES), z.int()),
+    drifted: z.int(),
+    entries: z.array(reportEntrySchema),
+  })
+  .describe("What happened on a host, each value as it was read back");
+
+export type HostReport = z.output<typeof hostReportSchema>;
+export type ReportEntry = z.output<typeof reportEntrySchema>;
+export type Outcome = (typeof OUTCOMES)[number];
