@@ -6,6 +6,7 @@ export default defineConfig({
     setupFiles: ["test/helpers/fail-on-console.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    reporters: process.env["CI"] === "true" ? ["default"] : ["default"],
+    // Two virtual machines, or a kill -9 sweep beside a compile, would only slow each other down on a small machine.
+    maxWorkers: 2,
   },
 });
