@@ -1,0 +1,103 @@
+import { isDeepStrictEqual } from "node:util";
+import * as z from "zod";
+
+/** The address at which a guest finds its artifacts. Only inside the guest; nothing listens on this machine. */
+const ARTIFACT_ADDRESS = "10.0.2.100";
+
+/** From which URL a guest fetches an artifact of its spec: plain HTTP, so the guest checks the digest. */
+export function artifactUrl(sha256: string): string {
+  return `http://${ARTIFACT_ADDRESS}/${sha256}`;
+}
+
+export { ARTIFACT_ADDRESS };
+
+const guestPath = z.string().regex(/^\/[^\s'"]+$/, "an absolute path in the guest");
+
+export const nvmeDiskSchema = z.strictObject({
+  sizeMiB: z.int().min(64).max(1_048_576).default(1024),
+  numaNode: z.int().min(0).max(7).default(0),
+  logicalBlockBytes: z.union([z.literal(512), z.literal(4096)]).default(512),
+});
+
+/** What a local VM is. Everything has a default but its name and what it boots with. */
+export const localVmSpecSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(
+        /^[a-z][a-z0-9-]{0,38}[a-z0-9]$/,
+        "2 to 40 lower-case letters, digits and -, starting with a letter",
+      ),
+    cpus: z.int().min(1).max(64).default(4),
+    memoryMiB: z.int().min(512).max(1_048_576).default(2048),
+    numaNodes: z.int().min(1).max(8).default(2),
+    nvmeDisks: z
+      .array(nvmeDiskSchema)
+      .max(8)
+      .default([
+        { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512 },
+        { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512 },
+      ]),
+    sriovNic: z.boolean().default(true).describe("The main NIC is an SR-IOV igb; otherwise virtio-net"),
+    userData: z.string().min(1).max(16_384).describe("cloud-init user data, the same text as on AWS"),
+    artifacts: z
+      .array(
+        z.strictObject({
+          path: z.string().min(1).describe("File on this machine"),
+          sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits"),
+        }),
+      )
+      .max(32)
+      .default([])
+      .describe("Files that the guest may fetch from artifactUrl(sha256)"),
+    servicePort: z.int().min(1).max(65_535).default(8080).describe("The service's TCP port in the guest"),
+    readiness: z
+      .strictObject({
+        agentReportPath: guestPath.optional().describe("HostReport that the agent writes at boot"),
+        serviceHealthPath: z
+          .string()
+          .regex(/^\/[^\s]*$/, "an HTTP path as in /healthz")
+          .optional(),
+      })
+      .prefault({})
+      .describe("What bringUp waits for beyond cloud-init"),
+  })
+  .superRefine((spec, context) => {
+    if (spec.cpus % spec.numaNodes !== 0) {
+      context.addIssue({
+        code: "custom",
+        path: ["cpus"],
+        message: `${spec.cpus} is not a multiple of numaNodes ${spec.numaNodes}`,
+      });
+    }
+    if (spec.memoryMiB % spec.numaNodes !== 0) {
+      context.addIssue({
+        code: "custom",
+        path: ["memoryMiB"],
+        message: `${spec.memoryMiB} is not a multiple of numaNodes ${spec.numaNodes}`,
+      });
+    }
+    for (const [index, disk] of spec.nvmeDisks.entries()) {
+      if (disk.numaNode >= spec.numaNodes) {
+        context.addIssue({
+          code: "custom",
+          path: ["nvmeDisks", index, "numaNode"],
+          message: `${disk.numaNode} is beyond the last node ${spec.numaNodes - 1}`,
+        });
+      }
+    }
+  })
+  .describe("A QEMU machine on this machine");
+
+export type LocalVmSpec = z.output<typeof localVmSpecSchema>;
+export type LocalVmSpecInput = z.input<typeof localVmSpecSchema>;
+export type NvmeDisk = z.output<typeof nvmeDiskSchema>;
+
+/** Properties that a VM takes up by a power cycle, keeping its disks. Any other change needs a new VM. */
+const CHANGED_BY_RESTART = ["cpus", "memoryMiB", "numaNodes", "servicePort", "readiness"] as const;
+
+/** Does the change need a new VM, losing its disks? Otherwise `bringUp` restarts it with the same disks. */
+export function isReplaceNeeded(before: LocalVmSpec, after: LocalVmSpec): boolean {
+  const kept = Object.fromEntries(CHANGED_BY_RESTART.map((key) => [key, undefined]));
+  return !isDeepStrictEqual({ ...before, ...kept }, { ...after, ...kept });
+}
