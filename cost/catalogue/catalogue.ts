@@ -1,0 +1,258 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import * as z from "zod";
+import { InputError } from "../../host-tuning/errors.ts";
+import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
+
+/**
+ * The facts about EC2 instance types that the estimate and the selection of hosts rest on: committed, dated, and read
+ * without a network. `tools/build-catalogue.ts` writes the file; nobody edits it by hand, which its digest checks.
+ */
+
+const FILE = new URL("./ec2-us-east-1.json", import.meta.url);
+
+/** The columns of one row, in order. A column that a type lacks is null. */
+export const CATALOGUE_COLUMNS = [
+  "type",
+  "architecture",
+  "vcpus",
+  "memoryMiB",
+  "bareMetal",
+  "hypervisor",
+  "cpuManufacturer",
+  "clockMHz",
+  "networkMbitPerSec",
+  "ebsMbitPerSec",
+  "nvmeGB",
+  "efaInterfaces",
+  "networkCards",
+  "maxNetworkInterfaces",
+  "encryptsInTransit",
+  "gpu",
+  "accelerator",
+  "onDemandPerHour",
+] as const;
+
+const count = z.int().min(0);
+const isoDate = z.iso.date();
+
+/** Money per hour as text: decimal digits only, so that no float ever holds it. */
+const decimalAmount = z
+  .string()
+  .regex(/^\d{1,9}\.\d{1,12}$/, 'a decimal amount as in "0.025500"')
+  .refine((amount) => /[1-9]/.test(amount), 'a price above zero; a type without a price has null, never "0"');
+
+const rowSchema = z.tuple([
+  z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an instance type as in c7i.large"),
+  z.enum(["x86_64", "arm64"]),
+  z.int().min(1),
+  z.int().min(1),
+  z.boolean(),
+  z.enum(["nitro", "xen"]).nullable(),
+  z.enum(["intel", "amd", "aws"]),
+  count.nullable(),
+  count.nullable(),
+  count.nullable(),
+  count,
+  count,
+  count.nullable(),
+  count.nullable(),
+  z.boolean(),
+  z.tuple([z.string().min(1), z.string().min(1), count, z.int().min(1)]).nullable(),
+  z.tuple([z.string().min(1), z.int().min(1)]).nullable(),
+  decimalAmount.nullable(),
+]);
+
+export const catalogueFileSchema = z
+  .strictObject({
+    source: z.string().min(1),
+    licence: z.string().min(1),
+    specsAsOf: isoDate,
+    pricesAsOf: isoDate,
+    region: z.string().min(1),
+    currency: z.string().regex(/^[A-Z]{3}$/, "a currency code as in USD"),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits"),
+    columns: z
+      .array(z.string())
+      .refine(
+        (columns) => columns.join() === CATALOGUE_COLUMNS.join(),
+        `the columns ${CATALOGUE_COLUMNS.join(", ")}`,
+      ),
+    rows: z.array(rowSchema).min(1),
+  })
+  .superRefine((file, context) => {
+    const seen = new Map<string, number>();
+    for (const [index, row] of file.rows.entries()) {
+      const first = seen.get(row[0]);
+      if (first === undefined) seen.set(row[0], index);
+      else {
+        context.addIssue({
+          code: "custom",
+          path: ["rows", index, 0],
+          message: `"${row[0]}" is rows[${first}] already`,
+        });
+      }
+    }
+  });
+
+export type CatalogueRow = z.output<typeof rowSchema>;
+export type CatalogueFile = z.output<typeof catalogueFileSchema>;
+
+/** A price with all that makes it one, or the reason there is none. A missing price is never 0. */
+export type Price =
+  | {
+      readonly kind: "priced";
+      /** Decimal text, in `currency` per `unit`. */
+      readonly amount: string;
+      readonly currency: string;
+      readonly unit: "hour";
+      readonly region: string;
+      readonly asOf: string;
+      readonly source: string;
+    }
+  | { readonly kind: "unpriced"; readonly because: string };
+
+/** GPUs of one model. `count` is 0 where the instance has a fraction of one GPU (g6f, gr6f). */
+export interface GpuSpec {
+  readonly model: string;
+  readonly manufacturer: string;
+  readonly count: number;
+  /** Memory of one GPU, or of the fraction. */
+  readonly memoryMiB: number;
+}
+
+/** One instance type. What the source does not say is undefined, never 0. */
+export interface InstanceType {
+  readonly type: string;
+  /** What stands before the dot: `c7i` of `c7i.metal-24xl`. */
+  readonly family: string;
+  readonly architecture: "x86_64" | "arm64";
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  readonly bareMetal: boolean;
+  readonly hypervisor?: "nitro" | "xen";
+  readonly cpuManufacturer: "intel" | "amd" | "aws";
+  readonly clockMHz?: number;
+  readonly networkMbitPerSec?: number;
+  readonly ebsMbitPerSec?: number;
+  /** Local instance-store NVMe in total; 0 is none. */
+  readonly nvmeGB: number;
+  readonly efaInterfaces: number;
+  readonly networkCards?: number;
+  readonly maxNetworkInterfaces?: number;
+  readonly encryptsInTransit: boolean;
+  readonly gpus: readonly GpuSpec[];
+  readonly accelerators: readonly { readonly model: string; readonly count: number }[];
+  readonly price: Price;
+}
+
+export interface Catalogue {
+  /** The region that was asked for. */
+  readonly region: string;
+  readonly source: string;
+  readonly licence: string;
+  readonly specsAsOf: string;
+  readonly pricesAsOf: string;
+  readonly currency: string;
+  readonly instanceTypes: readonly InstanceType[];
+}
+
+/** Digest of the facts, over exactly what a reader of the file gets: the columns and the rows. */
+export function catalogueDigest(columns: readonly string[], rows: readonly unknown[]): string {
+  return createHash("sha256")
+    .update(JSON.stringify([columns, rows]))
+    .digest("hex");
+}
+
+function priceOf(file: CatalogueFile, row: CatalogueRow, region: string): Price {
+  const amount = row[17];
+  if (region !== file.region) {
+    return {
+      kind: "unpriced",
+      because: `the catalogue has prices of ${file.region} only, none of ${region}`,
+    };
+  }
+  if (amount === null) {
+    return { kind: "unpriced", because: `the source has no on-demand price of ${row[0]} in ${file.region}` };
+  }
+  return {
+    kind: "priced",
+    amount,
+    currency: file.currency,
+    unit: "hour",
+    region: file.region,
+    asOf: file.pricesAsOf,
+    source: file.source,
+  };
+}
+
+function instanceTypeOf(file: CatalogueFile, row: CatalogueRow, region: string): InstanceType {
+  const [type, architecture, vcpus, memoryMiB, bareMetal, hypervisor, cpuManufacturer, ...rest] = row;
+  const [clockMHz, networkMbitPerSec, ebsMbitPerSec, nvmeGB, efaInterfaces, networkCards, ...others] = rest;
+  const [maxNetworkInterfaces, encryptsInTransit, gpu, accelerator] = others;
+  return {
+    type,
+    family: type.slice(0, type.indexOf(".")),
+    architecture,
+    vcpus,
+    memoryMiB,
+    bareMetal,
+    ...(hypervisor === null ? {} : { hypervisor }),
+    cpuManufacturer,
+    ...(clockMHz === null ? {} : { clockMHz }),
+    ...(networkMbitPerSec === null ? {} : { networkMbitPerSec }),
+    ...(ebsMbitPerSec === null ? {} : { ebsMbitPerSec }),
+    nvmeGB,
+    efaInterfaces,
+    ...(networkCards === null ? {} : { networkCards }),
+    ...(maxNetworkInterfaces === null ? {} : { maxNetworkInterfaces }),
+    encryptsInTransit,
+    gpus: gpu === null ? [] : [{ model: gpu[0], manufacturer: gpu[1], count: gpu[2], memoryMiB: gpu[3] }],
+    accelerators: accelerator === null ? [] : [{ model: accelerator[0], count: accelerator[1] }],
+    price: priceOf(file, row, region),
+  };
+}
+
+/**
+ * Text of a catalogue file to the catalogue of `region`.
+ *
+ * @throws {InputError} when it is no catalogue, with every fault; or when it was changed without its builder
+ */
+export function parseCatalogue(text: string, region: string, source: string): Catalogue {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : "not readable";
+    throw new InputError(source, [{ path: "", message: `Cannot read as JSON: ${message}` }], { cause });
+  }
+  const file = parseContract(catalogueFileSchema, data, source);
+  const digest = catalogueDigest(file.columns, file.rows);
+  if (digest !== file.sha256) {
+    throw new InputError(source, [
+      {
+        path: "sha256",
+        message: `the rows have digest ${digest}, the file says ${file.sha256}: build it with tools/build-catalogue.ts`,
+      },
+    ]);
+  }
+  return {
+    region,
+    source: file.source,
+    licence: file.licence,
+    specsAsOf: file.specsAsOf,
+    pricesAsOf: file.pricesAsOf,
+    currency: file.currency,
+    instanceTypes: file.rows.map((row) => instanceTypeOf(file, row, region)),
+  };
+}
+
+/**
+ * The committed catalogue, priced for `region`. In a region whose prices it lacks every type is unpriced and says why;
+ * the specifications hold everywhere.
+ *
+ * @throws {InputError} when the committed file is broken
+ */
+export function loadCatalogue(region: string): Catalogue {
+  return parseCatalogue(readFileSync(FILE, "utf8"), region, "cost/catalogue/ec2-us-east-1.json");
+}
