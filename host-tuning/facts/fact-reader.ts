@@ -1,0 +1,161 @@
+import { TuningError } from "../errors.ts";
+import type { Host } from "../sys/host.ts";
+import { parseKernelList, parseKernelMask } from "../sys/kernel-list.ts";
+import type { HostFacts } from "./host-facts.ts";
+
+export type Unreadable = HostFacts["unreadable"][number];
+
+/** Reads under way at once. Each holds a file descriptor, and a host may cap those at 1024. Our choice. */
+const MAX_READS_AT_ONCE = 64;
+
+/** More faults than this of one kind (same path but for its numbers) become one line. Our choice. */
+const MAX_ALIKE = 3;
+
+function errnoOf(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ("code" in cause && typeof cause.code === "string" && !(cause instanceof TuningError))
+      return cause.code;
+  }
+  return undefined;
+}
+
+/** A count, size or id as the kernel prints it; `undefined` when it is none or beyond what a number holds exactly. */
+export function parseInteger(text: string): number | undefined {
+  const trimmed = text.trim();
+  if (!/^-?\d{1,16}$/.test(trimmed)) return undefined;
+  const value = Number(trimmed);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** Text fit to quote in a message: one line, printable, not long. */
+export function quote(text: string): string {
+  const shown = text.trim().replaceAll(/[^\x20-\x7e]+/g, " ");
+  return `"${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}"`;
+}
+
+/**
+ * Reads a host's files for the facts and keeps going: what cannot be read or understood is noted and comes out in
+ * `unreadable`; the value is then absent. Absent files are no fault.
+ */
+export class FactReader {
+  readonly host: Host;
+  readonly #faults = new Map<string, Unreadable>();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(host: Host) {
+    this.host = host;
+  }
+
+  /** Notes that what `path` holds was not understood. */
+  note(path: string, because: string): void {
+    this.#faults.set(`${path}\0${because}`, { path, because });
+  }
+
+  /**
+   * Text of a file; `undefined` when it is absent or cannot be read.
+   *
+   * @param expected errno names that are an answer here and no fault: a link that is down gives EINVAL for its speed
+   */
+  async text(path: string, expected: readonly string[] = []): Promise<string | undefined> {
+    return this.#guard(path, undefined, expected, () => this.host.readText(path));
+  }
+
+  /** Text without the white space around it; `undefined` when absent or empty. */
+  async line(path: string, expected: readonly string[] = []): Promise<string | undefined> {
+    const text = (await this.text(path, expected))?.trim();
+    return text === undefined || text === "" ? undefined : text;
+  }
+
+  /** Text for people (a model name): control characters taken out, `undefined` when absent or empty. */
+  async label(path: string): Promise<string | undefined> {
+    const text = await this.line(path);
+    const clean = text?.replaceAll(/[\p{Cc}\uFFFD]+/gu, " ").trim();
+    return clean === "" ? undefined : clean;
+  }
+
+  async integer(path: string, expected: readonly string[] = []): Promise<number | undefined> {
+    const text = await this.line(path, expected);
+    if (text === undefined) return undefined;
+    const value = parseInteger(text);
+    if (value === undefined) this.note(path, `Not a whole number: ${quote(text)}`);
+    return value;
+  }
+
+  /** Numbers in list form, "0-3,8"; an empty file is the empty list. */
+  async kernelList(path: string): Promise<number[] | undefined> {
+    const text = await this.text(path);
+    if (text === undefined) return undefined;
+    const ids = parseKernelList(text);
+    if (ids === undefined) this.note(path, `Not a kernel list: ${quote(text)}`);
+    return ids;
+  }
+
+  /** Numbers in mask form, "00000000,000000ff". */
+  async kernelMask(path: string): Promise<number[] | undefined> {
+    const text = await this.text(path);
+    if (text === undefined) return undefined;
+    const ids = parseKernelMask(text);
+    if (ids === undefined) this.note(path, `Not a kernel mask: ${quote(text)}`);
+    return ids;
+  }
+
+  /** The first of a list file and a mask file that can be understood: old kernels have the mask only. */
+  async listOrMask(listPath: string, maskPath: string): Promise<number[] | undefined> {
+    return (await this.kernelList(listPath)) ?? (await this.kernelMask(maskPath));
+  }
+
+  async entries(path: string): Promise<string[]> {
+    return this.#guard(path, [], [], () => this.host.list(path));
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return this.#guard(path, false, [], () => this.host.exists(path));
+  }
+
+  async realPath(path: string): Promise<string | undefined> {
+    return this.#guard(path, undefined, [], () => this.host.realPath(path));
+  }
+
+  /** Last part of where a link leads: the name of a driver from `device/driver`. */
+  async linkName(path: string): Promise<string | undefined> {
+    const target = await this.realPath(path);
+    const name = target?.split("/").at(-1);
+    return name === "" ? undefined : name;
+  }
+
+  /**
+   * What was there and could not be read or understood, by path; many faults of one kind (the same file of every
+   * interrupt, as a plain user gets) are one line that says how many.
+   */
+  unreadable(): Unreadable[] {
+    const alike = Map.groupBy(
+      this.#faults.values(),
+      ({ path, because }) => `${path.replaceAll(/\d+/g, "*")}\0${because}`,
+    );
+    return [...alike]
+      .flatMap(([key, faults]) => {
+        if (faults.length <= MAX_ALIKE) return faults;
+        const [path = "", because = ""] = key.split("\0");
+        return [{ path, because: `${because} (${faults.length} files)` }];
+      })
+      .toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  }
+
+  async #guard<T>(path: string, absent: T, expected: readonly string[], read: () => Promise<T>): Promise<T> {
+    if (this.#running >= MAX_READS_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running++;
+    try {
+      return await read();
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === undefined || !expected.includes(errno)) {
+        this.note(path, errno ?? (error instanceof Error ? error.message : "Cannot be read"));
+      }
+      return absent;
+    } finally {
+      this.#running--;
+      this.#waiting.shift()?.();
+    }
+  }
+}
