@@ -1,0 +1,27 @@
+/** Where the agent lives on a host. The installer, the units and the renderers agree on these. */
+export const HOST_PATHS = {
+  /** One folder per archive, named by its sha256; `current` is a link to the one in force. */
+  agentFolder: "/opt/bedplate",
+  agentCurrent: "/opt/bedplate/current",
+  node: "/opt/bedplate/current/bin/node",
+  agentMain: "/opt/bedplate/current/main.mjs",
+  agentUnits: "/opt/bedplate/current/units",
+  serviceFolder: "/opt/mcp-service",
+  serviceMain: "/opt/mcp-service/current/main.mjs",
+  configFolder: "/etc/bedplate",
+  profile: "/etc/bedplate/profile.yaml",
+  /** One line per archive: name, sha256, address. */
+  artifacts: "/etc/bedplate/artifacts",
+  installer: "/usr/local/sbin/bedplate-install",
+  /** The agent by name, for people. */
+  command: "/usr/local/sbin/bedplate",
+  stateFolder: "/var/lib/bedplate",
+  report: "/var/lib/bedplate/report.json",
+  unitFolder: "/etc/systemd/system",
+} as const;
+
+/** The agent's units, in the order in which they start. */
+export const EARLY_UNIT = "bedplate-early.service";
+export const LATE_UNIT = "bedplate.service";
+/** The unit that the host is tuned for, unless the profile names another. */
+export const SERVICE_UNIT = "mcp-service.service";
