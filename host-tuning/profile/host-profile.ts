@@ -90,6 +90,11 @@ export const hostProfileSchema = z
           .describe(
             'Node the service is bound to; "auto": the node of the fastest NIC when the service fits there',
           ),
+        listenPorts: z
+          .array(z.int().min(1).max(65_535))
+          .max(64)
+          .default([])
+          .describe("Ports the service listens on; no outbound connection may take one of them"),
         memoryBytes: z.int().min(1).optional().describe("Working set of the service, bytes"),
       })
       .prefault({}),
