@@ -12,14 +12,17 @@ import { renderServiceUnit, serviceSettingsSchema } from "./service-unit.ts";
 /** EC2's limit on user data, before base64. */
 export const USER_DATA_LIMIT_BYTES = 16_384;
 
-/** Addresses where plain http is allowed: a QEMU machine's name for the machine it runs on, and loopback. */
-const PLAIN_HTTP_HOSTS: ReadonlySet<string> = new Set(["10.0.2.2", "127.0.0.1"]);
+/**
+ * Addresses where plain http is allowed: what a QEMU machine's user network forwards to the machine it runs on
+ * (10.0.2.100 is components/hosts/local-vm's artifact address, 10.0.2.2 the machine itself), and loopback.
+ */
+const PLAIN_HTTP_HOSTS: ReadonlySet<string> = new Set(["10.0.2.100", "10.0.2.2", "127.0.0.1"]);
 
 function isArtifactUrl(text: string): boolean {
   if (/[\s"'\\]/.test(text) || !URL.canParse(text)) return false;
   const url = new URL(text);
   if (url.username !== "" || url.password !== "") return false;
-  if (url.protocol === "http:") return PLAIN_HTTP_HOSTS.has(url.hostname) && url.port !== "";
+  if (url.protocol === "http:") return PLAIN_HTTP_HOSTS.has(url.hostname);
   return url.protocol === "https:" || (url.protocol === "s3:" && url.pathname.length > 1);
 }
 
@@ -29,7 +32,7 @@ const artifactSchema = z.strictObject({
     .string()
     .refine(
       isArtifactUrl,
-      "an s3:// or https:// address without credentials, or http://10.0.2.2:PORT/ for a local machine",
+      "an s3:// or https:// address without credentials, or http://10.0.2.100/ for a local machine",
     ),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits"),
 });
