@@ -1,5 +1,10 @@
 import fc from "fast-check";
-import { type HostFacts, type NicFacts, hostFactsSchema } from "../../host-tuning/facts/host-facts.ts";
+import {
+  type BlockDeviceFacts,
+  type HostFacts,
+  type NicFacts,
+  hostFactsSchema,
+} from "../../host-tuning/facts/host-facts.ts";
 import {
   API_VERSION,
   type HostProfile,
@@ -126,9 +131,54 @@ export function factsOfShape(shape: Partial<HostShape> = {}): HostFacts {
   } satisfies HostFacts);
 }
 
-/** The host of test/helpers/stock-host.ts as facts (without its disks and interrupts), with top-level fields replaced. */
+export function sampleDisk(overrides: Partial<BlockDeviceFacts> = {}): BlockDeviceFacts {
+  return {
+    name: "nvme0n1",
+    kind: "nvme",
+    model: "SAMSUNG MZQL21T9HCJR-00A07",
+    sizeBytes: 1_920_383_410_176,
+    logicalBlockBytes: 512,
+    isRotational: false,
+    isReadOnly: false,
+    pciAddress: "0000:01:00.0",
+    node: 0,
+    scheduler: "none",
+    schedulers: ["none", "mq-deadline"],
+    hardwareQueues: 16,
+    transport: "pcie",
+    ...overrides,
+  };
+}
+
+const TURNING_DISK = sampleDisk({
+  name: "sda",
+  kind: "scsi",
+  model: "WDC WD4003FRYZ",
+  sizeBytes: 4_000_787_030_016,
+  isRotational: true,
+  pciAddress: null,
+  node: null,
+  scheduler: "mq-deadline",
+  hardwareQueues: 1,
+  transport: null,
+});
+
+/**
+ * Facts like those of test/helpers/stock-host.ts (CPUs numbered in blocks, which that host does not do), with top-level
+ * fields replaced.
+ */
 export function sampleFacts(overrides: Partial<HostFacts> = {}): HostFacts {
-  return { ...factsOfShape(), ...overrides };
+  const nic = sampleNic();
+  const irqs = nic.irqs.map((irq, queue) => ({
+    irq,
+    action: `ice-eno1-TxRx-${queue}`,
+    pciAddress: nic.pciAddress,
+    node: nic.node,
+    isManaged: false,
+    affinity: "0-15",
+    effectiveAffinity: "8",
+  }));
+  return { ...factsOfShape(), blockDevices: [sampleDisk(), TURNING_DISK], irqs, ...overrides };
 }
 
 /** A whole profile from the few fields a test cares about. */
@@ -159,6 +209,29 @@ const arbitraryNic: fc.Arbitrary<NicFacts> = fc
   })
   .map((fields) => sampleNic({ ...fields, irqs: fields.irqs.toSorted((a, b) => a - b) }));
 
+const arbitraryDisk: fc.Arbitrary<BlockDeviceFacts> = fc
+  .record({
+    name: fc.stringMatching(/^(nvme\dn1|sd[a-z]|vd[a-z]|md\d|dm-\d|loop\d)$/),
+    kind: fc.constantFrom(
+      "nvme" as const,
+      "nvme-multipath" as const,
+      "virtio" as const,
+      "scsi" as const,
+      "xen" as const,
+      "md" as const,
+      "dm" as const,
+      "loop" as const,
+      "ram" as const,
+      "other" as const,
+    ),
+    sizeBytes: fc.integer({ min: 0, max: 64 * 1024 * GIB }),
+    isRotational: fc.boolean(),
+    scheduler: fc.option(fc.constantFrom("none", "mq-deadline", "bfq", "kyber")),
+    schedulers: fc.subarray(["none", "mq-deadline", "bfq", "kyber"]),
+    hardwareQueues: fc.integer({ min: 0, max: 128 }),
+  })
+  .map((fields) => sampleDisk(fields));
+
 /** Hosts from one CPU and 128 MiB to 1024 CPUs and 24 TiB, with NICs without speed or node, and memoryless nodes. */
 export const arbitraryFacts: fc.Arbitrary<HostFacts> = fc
   .record({
@@ -168,11 +241,12 @@ export const arbitraryFacts: fc.Arbitrary<HostFacts> = fc
     memoryBytes: fc.integer({ min: 128 * 1024 ** 2, max: 24 * 1024 * GIB }),
     swapBytes: fc.constantFrom(0, GIB, 64 * GIB),
     nics: fc.array(arbitraryNic, { maxLength: 4 }),
+    blockDevices: fc.uniqueArray(arbitraryDisk, { maxLength: 4, selector: (disk) => disk.name }),
     initSystem: fc.constantFrom("systemd" as const, "other" as const),
     isMemoryless: fc.boolean(),
     isolated: fc.uniqueArray(fc.integer({ min: 0, max: 1023 }), { maxLength: 4 }),
   })
-  .map(({ nics, initSystem, isMemoryless, isolated, ...shape }) => {
+  .map(({ nics, blockDevices, initSystem, isMemoryless, isolated, ...shape }) => {
     const facts = factsOfShape(shape);
     const nodes = facts.numa.nodes.map((node, index) =>
       isMemoryless && index > 0 ? { ...node, memoryBytes: 0 } : node,
@@ -181,6 +255,7 @@ export const arbitraryFacts: fc.Arbitrary<HostFacts> = fc
       ...facts,
       initSystem,
       nics,
+      blockDevices,
       numa: { nodes },
       cpu: { ...facts.cpu, isolatedCpus: formatKernelList(isolated.filter((cpu) => cpu < shape.cpus)) },
     };
@@ -203,6 +278,7 @@ export const arbitraryProfile: fc.Arbitrary<HostProfile> = fc
         unit: fc.constantFrom("mcp-service.service", "tools@7.service"),
         runtime: fc.constantFrom("systemd", "kubernetes"),
         numaNode: fc.oneof(fc.constantFrom("auto", "none"), fc.integer({ min: 0, max: 1023 })),
+        listenPorts: fc.uniqueArray(fc.integer({ min: 1, max: 65_535 }), { maxLength: 4 }),
         memoryBytes: fc.integer({ min: 1, max: 24 * 1024 * GIB }),
       },
       { requiredKeys: ["unit", "runtime", "numaNode"] },

@@ -30,7 +30,7 @@ export async function createHostRoot(tree: HostTree): Promise<HostRoot> {
     if (typeof entry === "string") await writeFile(at(path), entry);
     else await symlink(entry.link, at(path));
   };
-  for (const [path, entry] of Object.entries(tree)) await write(path, entry);
+  await Promise.all(Object.entries(tree).map(([path, entry]) => write(path, entry)));
   return {
     root,
     read: (path) => readFile(at(path), "utf8"),

@@ -1,0 +1,34 @@
+import { leave, raiseTo } from "./desired.ts";
+import { socketBuffer } from "./socket-buffer.ts";
+import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
+
+/**
+ * net.core.wmem_max: the largest send buffer a socket may ask for with SO_SNDBUF.
+ *
+ * Once the bandwidth-delay product: the kernel itself doubles what a program asks for, for its bookkeeping. TCP's
+ * autotuning is not bounded by it; that is the third number of net.ipv4.tcp_wmem. It matters to UDP (QUIC, metrics)
+ * and to programs that size their buffers themselves.
+ *
+ * @unit bytes
+ * @example 25 Gbit/s at 2 ms: 25e9 / 8 * 0.002 = 6 250 000
+ */
+export const netCoreWmemMax = integerSysctl({
+  id: "net.core.wmem_max",
+  title: "Largest send buffer a program may ask for",
+  unit: "bytes",
+  scope: "host",
+  takesEffect: "new-sockets",
+  range: [4608, INT32_MAX],
+  risk: { level: "low", what: "a program that asks for it can hold that much kernel memory for one socket" },
+  kernelDefault: "212992",
+  sources: [
+    "https://docs.kernel.org/admin-guide/sysctl/net.html#wmem-max",
+    "https://man7.org/linux/man-pages/man7/socket.7.html",
+  ],
+  desired(input) {
+    const buffer = socketBuffer(input.facts, input.profile, 1);
+    return buffer.kind === "unknown"
+      ? leave(buffer.because)
+      : raiseTo({ value: Math.max(buffer.bytes, 4608), because: buffer.because }, input);
+  },
+});

@@ -1,0 +1,203 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { HostFacts } from "../../host-tuning/facts/host-facts.ts";
+import { KNOBS } from "../../host-tuning/knobs/index.ts";
+import { type AnyKnob, type Target, WHOLE_HOST, type Write } from "../../host-tuning/knobs/knob.ts";
+import type { HostProfile } from "../../host-tuning/profile/host-profile.ts";
+import type { Host } from "../../host-tuning/sys/host.ts";
+import { openHost } from "../../host-tuning/sys/live-host.ts";
+import { arbitraryFacts, arbitraryProfile, sampleFacts, sampleProfile } from "../helpers/facts.ts";
+import { type HostRoot, createHostRoot } from "../helpers/host-root.ts";
+import { stockHost } from "../helpers/stock-host.ts";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+
+/** Where knobs may write. Everything else on a host is none of theirs. */
+const ALLOWED_PATH =
+  /^(\/proc\/sys\/|\/proc\/irq\/|\/sys\/)[^\0]+$|^\/etc\/systemd\/system\/[^/\0]+\.service\.d\/50-bedplate-[a-z-]+\.conf$/;
+
+/** Profiles that between them move every knob that the stock host lets move. */
+const PROFILES: Readonly<Record<string, HostProfile>> = {
+  "as it comes": sampleProfile(),
+  "a large MCP gateway": sampleProfile({
+    preset: "latency",
+    workload: {
+      connections: 600_000,
+      streams: 600_000,
+      connectionsPerSecond: 20_000,
+      outboundConnections: 40_000,
+      usesMemoryMaps: true,
+    },
+    service: { listenPorts: [8080, 40_000] },
+    cpu: { reserved: "0,8" },
+    hugepages: { perNode: 64 },
+    sriov: [{ match: { name: "eno1" }, virtualFunctions: 4 }],
+  }),
+  "a Kubernetes node for throughput": sampleProfile({
+    preset: "throughput",
+    workload: { connections: 50_000 },
+    service: { runtime: "kubernetes" },
+  }),
+};
+
+const SWAPPING = sampleFacts();
+const FACTS: HostFacts = {
+  ...SWAPPING,
+  memory: { ...SWAPPING.memory, swapTotalBytes: 8 * 1024 ** 3 },
+};
+
+/** scheme of STYLE: dots, slashes and capitals become dashes: systemd.LimitNOFILE is systemd-limit-nofile.ts. */
+function fileNameOf(id: string): string {
+  const words = id.replaceAll(/([a-z])([A-Z])/g, "$1-$2").toLowerCase();
+  return `${words.replaceAll(/[^a-z0-9]+/g, "-")}.ts`;
+}
+
+function targetsOf(knob: AnyKnob, facts: HostFacts, profile: HostProfile): readonly Target[] {
+  return knob.targets?.(facts, profile) ?? [WHOLE_HOST];
+}
+
+function isSatisfied(knob: AnyKnob, current: unknown, wanted: unknown): boolean {
+  return knob.isSatisfied?.(current, wanted) ?? String(current) === String(wanted);
+}
+
+/** @returns false when the writes need a tool, which a captured tree does not run */
+async function applyToTree(host: Host, writes: readonly Write[]): Promise<boolean> {
+  for (const write of writes) {
+    if (write.kind === "tool") return false;
+    if (write.kind === "kernel-file") await host.writeKernelFile(write.path, write.text);
+    else await host.writeConfigFile(write.path, write.text);
+  }
+  return true;
+}
+
+describe("the registry", () => {
+  it("has no id twice", () => {
+    const ids = KNOBS.map((knob) => knob.id);
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+  });
+
+  it("lists knobs by family, and by id within one", () => {
+    const families = [...new Set(KNOBS.map((knob) => knob.family))];
+    const sorted = families.flatMap((family) =>
+      KNOBS.filter((knob) => knob.family === family)
+        .map((knob) => knob.id)
+        .toSorted((a, b) => (a < b ? -1 : 1)),
+    );
+    expect(KNOBS.map((knob) => knob.id)).toEqual(sorted);
+  });
+});
+
+describe.each(KNOBS.map((knob) => ({ id: knob.id, knob })))("$id", ({ knob }) => {
+  let root: HostRoot;
+  let host: Host;
+
+  beforeAll(async () => {
+    root = await createHostRoot(stockHost());
+    host = openHost(root.root);
+  });
+
+  afterAll(async () => {
+    await root[Symbol.asyncDispose]();
+  });
+
+  it("stands in a file that is named after it", () => {
+    expect(existsSync(resolve(REPOSITORY, "host-tuning/knobs", fileNameOf(knob.id)))).toBe(true);
+  });
+
+  it("says what it is, what it risks and where that is written", () => {
+    expect(knob.title.length).toBeGreaterThan(5);
+    expect(knob.risk.what.length).toBeGreaterThan(5);
+    expect(knob.kernelDefault).not.toBe("");
+    expect(knob.sources.length).toBeGreaterThan(0);
+    for (const source of knob.sources) {
+      expect(new URL(source).protocol, source).toBe("https:");
+    }
+  });
+
+  // docs/knobs.md is generated from the registry; before the first generation there is nothing to compare.
+  it.skipIf(!existsSync(resolve(REPOSITORY, "docs/knobs.md")))("is in docs/knobs.md", () => {
+    expect(readFileSync(resolve(REPOSITORY, "docs/knobs.md"), "utf8")).toContain(knob.id);
+  });
+
+  it("names its targets in the same order each time, none twice", () => {
+    for (const profile of Object.values(PROFILES)) {
+      const names = targetsOf(knob, FACTS, profile).map((target) => target.name);
+      expect(targetsOf(knob, FACTS, profile).map((target) => target.name)).toEqual(names);
+      expect([...new Set(names)]).toEqual(names);
+      if (names.length === 0) expect(knob.absentBecause ?? "").not.toBe("");
+    }
+  });
+
+  it("never finds itself on a host that has no such file", async () => {
+    await using bare = await createHostRoot({});
+    for (const profile of Object.values(PROFILES)) {
+      for (const target of targetsOf(knob, FACTS, profile)) {
+        expect(await knob.read(openHost(bare.root), target)).toBeUndefined();
+      }
+    }
+  });
+
+  it.each(Object.entries(PROFILES))("reads back what it wrote, then is right: %s", async (_, profile) => {
+    await using fresh = await createHostRoot(stockHost());
+    const tree = openHost(fresh.root);
+    for (const target of targetsOf(knob, FACTS, profile)) {
+      const before = await knob.read(tree, target);
+      if (before === undefined) continue;
+      const first = knob.desired({ facts: FACTS, profile, current: before, target });
+      if (first.kind === "leave") continue;
+      if (!(await applyToTree(tree, knob.writes(first.value, target, before)))) continue;
+      const found = await knob.read(tree, target);
+      expect(isSatisfied(knob, found, first.value), `${String(found)} for ${String(first.value)}`).toBe(true);
+      const second = knob.desired({ facts: FACTS, profile, current: found, target });
+      if (second.kind === "set") {
+        expect(isSatisfied(knob, found, second.value)).toBe(true);
+      }
+    }
+  });
+
+  it("moves something in at least one of the profiles, or needs a tool or another host to be read", async () => {
+    const decisions: string[] = [];
+    for (const profile of Object.values(PROFILES)) {
+      for (const target of targetsOf(knob, FACTS, profile)) {
+        const current = await knob.read(host, target);
+        if (current === undefined) return;
+        decisions.push(knob.desired({ facts: FACTS, profile, current, target }).kind);
+      }
+    }
+    if (decisions.length > 0) expect(decisions).toContain("set");
+  });
+
+  it("decides on any host for any profile, with a value of its own kind, a reason and allowed paths", async () => {
+    const currents: unknown[] = [];
+    for (const profile of Object.values(PROFILES)) {
+      for (const target of targetsOf(knob, FACTS, profile)) {
+        const current = await knob.read(host, target);
+        if (current !== undefined) currents.push(current);
+      }
+    }
+    if (currents.length === 0) return;
+    fc.assert(
+      fc.property(
+        arbitraryFacts,
+        arbitraryProfile,
+        fc.constantFrom(...currents),
+        (facts, profile, current) => {
+          for (const target of targetsOf(knob, facts, profile)) {
+            const desired = knob.desired({ facts, profile, current, target });
+            expect(desired.because).toMatch(/\S/);
+            expect(desired.because).not.toMatch(/undefined|NaN|Infinity|\[object/);
+            if (desired.kind === "leave") continue;
+            expect(knob.value.parse(desired.value)).toEqual(desired.value);
+            for (const write of knob.writes(desired.value, target, current)) {
+              if (write.kind !== "tool") expect(write.path).toMatch(ALLOWED_PATH);
+              if (write.kind === "kernel-file") expect(write.text).toMatch(/^[^\n]*\n$/);
+            }
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
