@@ -11,7 +11,9 @@ const dnsLabel = z
 /** Who pays. Becomes the tags and labels that the bill is split by. */
 export const ownerSchema = z.strictObject({
   team: dnsLabel,
-  costCenter: z.string().regex(/^[A-Za-z0-9-]{2,32}$/, "2 to 32 letters, digits and -"),
+  costCenter: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,30}[A-Za-z0-9]$/, "2 to 32 letters, digits and -, no - at the ends"),
   service: dnsLabel,
 });
 
@@ -116,6 +118,20 @@ export const environmentSchema = z
       .prefault({}),
   })
   .superRefine((environment, context) => {
+    if (environment.service.runtime === "kubernetes" && environment.service.image === undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["service", "image"],
+        message: 'runtime "kubernetes" needs an image pinned by digest: name@sha256:...',
+      });
+    }
+    if (serviceNamespace(environment).length > 63) {
+      context.addIssue({
+        code: "custom",
+        path: ["owner", "service"],
+        message: `with the environment's name it is above 63 characters: "${serviceNamespace(environment)}"`,
+      });
+    }
     const seen = new Map<string, number>();
     for (const [index, pool] of environment.hostPools.entries()) {
       const first = seen.get(pool.name);
@@ -131,6 +147,13 @@ export const environmentSchema = z
           code: "custom",
           path: ["hostPools", index, "maxCount"],
           message: `${pool.maxCount} is below count ${pool.count}`,
+        });
+      }
+      if (pool.where === "local" && environment.service.runtime === "kubernetes") {
+        context.addIssue({
+          code: "custom",
+          path: ["service", "runtime"],
+          message: `"kubernetes" has no cluster on local hosts: use "systemd"`,
         });
       }
       if ((pool.where === "aws") === (environment.region === "local")) {
@@ -152,6 +175,14 @@ export type HostPool = z.output<typeof hostPoolSchema>;
 export type AwsPool = z.output<typeof awsPoolSchema>;
 export type LocalPool = z.output<typeof localPoolSchema>;
 export type ServiceSpec = z.output<typeof serviceSpecSchema>;
+
+/** Namespace of the service on a cluster, which several environments may share. */
+export function serviceNamespace(environment: {
+  readonly name: string;
+  readonly owner: { readonly service: string };
+}): string {
+  return `${environment.owner.service}-${environment.name}`;
+}
 
 /** The four tags that everything carries, as AWS tags and as Kubernetes labels; the cost report's default keys. */
 export function ownerTags(

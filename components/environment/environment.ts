@@ -1,0 +1,146 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type Fault, InputError } from "../../host-tuning/errors.ts";
+import { AwsHostPools } from "../hosts/aws/aws-host-pools.ts";
+import { type Hosts, type PoolOutputs, poolOutputs } from "../hosts/hosts.ts";
+import { LocalHosts } from "../hosts/local-hosts.ts";
+import { clusterProvider } from "../service/cluster-provider.ts";
+import { McpService } from "../service/mcp-service.ts";
+import { refuseUntagged } from "../tags/owner-tags.ts";
+import type { Environment as EnvironmentSpec, HostPool } from "./environment-spec.ts";
+import { ownerTags, serviceNamespace } from "./environment-spec.ts";
+import type { HostArchives } from "./host-archives.ts";
+import { type HostArtifacts, hostUserData } from "./host-user-data.ts";
+import type { StackConfig } from "./stack-config.ts";
+
+export interface EnvironmentArgs {
+  readonly spec: EnvironmentSpec;
+  readonly config: StackConfig;
+  readonly archives: HostArchives;
+}
+
+/** What a stack returns, and what the cost and service commands read. */
+export interface EnvironmentOutputs {
+  readonly environment: string;
+  readonly owner: EnvironmentSpec["owner"];
+  readonly pools: pulumi.Output<Record<string, PoolOutputs>>;
+  /** Where the service answers, as far as the engine knows it. */
+  readonly serviceUrls: pulumi.Output<readonly string[]>;
+}
+
+/**
+ * One environment: its pools of hosts and the service on them, every part of it tagged with who pays. The one component
+ * that a stack makes.
+ *
+ * Its type is `bedplate:index:...` like those of all components here, not named by folder: a component package must keep
+ * its components in `index`, and a later change of type would be a change of every URN below it.
+ */
+export class Environment extends pulumi.ComponentResource {
+  readonly outputs: EnvironmentOutputs;
+
+  /** @throws {InputError} before anything is registered, with everything that is wrong */
+  constructor(name: string, args: EnvironmentArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    refuseWhatCannotBeMade(args);
+    super("bedplate:index:Environment", name, {}, { ...opts, transforms: [refuseUntagged] });
+    const hosts = [...this.#makeAwsHosts(name, args), ...this.#makeLocalHosts(args)];
+    const clusterUrls = this.#makeService(name, args);
+    const localUrls = hosts.flatMap((pool) => (pool instanceof LocalHosts ? [pool.serviceUrls] : []));
+    this.outputs = {
+      environment: args.spec.name,
+      owner: args.spec.owner,
+      pools: poolsByName(hosts),
+      serviceUrls: pulumi.output([...clusterUrls, ...localUrls]).apply((urls) => urls.flat()),
+    };
+    this.registerOutputs({ ...this.outputs });
+  }
+
+  #makeAwsHosts(name: string, args: EnvironmentArgs): readonly Hosts[] {
+    const pools = args.spec.hostPools.filter((pool) => pool.where === "aws");
+    if (pools.length === 0) return [];
+    return new AwsHostPools(
+      name,
+      {
+        environment: args.spec,
+        pools,
+        config: args.config,
+        artifactsOf: (pool) => artifactsOf(args, pool),
+        tags: ownerTags(args.spec),
+      },
+      { parent: this },
+    ).hosts;
+  }
+
+  #makeLocalHosts(args: EnvironmentArgs): readonly LocalHosts[] {
+    return args.spec.hostPools
+      .filter((pool) => pool.where === "local")
+      .map(
+        (pool) =>
+          new LocalHosts(
+            pool.name,
+            {
+              pool,
+              artifacts: artifactsOf(args, pool),
+              servicePort: args.spec.service.port,
+              userData: (urlOf) => hostUserData(args.spec, pool, artifactsOf(args, pool), urlOf).text,
+            },
+            { parent: this },
+          ),
+      );
+  }
+
+  #makeService(name: string, args: EnvironmentArgs): readonly pulumi.Output<string>[] {
+    const { service } = args.spec;
+    if (service.runtime !== "kubernetes" || service.image === undefined) return [];
+    if (args.config.kubeconfig === undefined) return [];
+    const provider = clusterProvider(name, args.config.kubeconfig, { parent: this });
+    const tags = ownerTags(args.spec);
+    const spec = { ...service, image: service.image };
+    const namespace = serviceNamespace(args.spec);
+    return [new McpService(name, { namespace, spec, tags, provider }, { parent: this }).url];
+  }
+}
+
+function poolsByName(hosts: readonly Hosts[]): pulumi.Output<Record<string, PoolOutputs>> {
+  const entries = hosts.map((pool) =>
+    poolOutputs(pool).apply((outputs) => [pool.poolName, outputs] as const),
+  );
+  return pulumi.all(entries).apply((pools) => Object.fromEntries(pools));
+}
+
+/** The archives of a pool's hosts; the service's only where it runs as a unit of the host. */
+function artifactsOf(args: EnvironmentArgs, pool: HostPool): HostArtifacts {
+  const { architecture } = pool.needs;
+  const agent = args.archives.agent[architecture];
+  if (agent === undefined)
+    throw new RangeError(`Cannot make pool ${pool.name}: no agent for ${architecture}`);
+  return args.spec.service.runtime === "systemd" ? { agent, service: args.archives.service } : { agent };
+}
+
+/** Faults that the file alone does not show: they lie between it, the stack's settings and what was built. */
+function refuseWhatCannotBeMade(args: EnvironmentArgs): void {
+  const { spec, config, archives } = args;
+  const faults: Fault[] = [];
+  if (spec.service.runtime === "kubernetes" && config.kubeconfig === undefined) {
+    faults.push({
+      path: "service.runtime",
+      message: `"kubernetes" needs a cluster: set the stack's key kubeconfig (secret) or clusterStack`,
+    });
+  }
+  for (const [index, pool] of spec.hostPools.entries()) {
+    const { architecture } = pool.needs;
+    const at = `hostPools[${index}]`;
+    if (pool.where === "ssh" || pool.where === "metal3") {
+      faults.push({
+        path: `${at}.where`,
+        message: `no component makes "${pool.where}" hosts: install the agent on them and run bedplate apply`,
+      });
+      continue;
+    }
+    if (archives.agent[architecture] === undefined) {
+      faults.push({
+        path: `${at}.needs.architecture`,
+        message: `the list of archives has no agent for "${architecture}"`,
+      });
+    }
+  }
+  if (faults.length > 0) throw new InputError(`environment "${spec.name}"`, faults);
+}

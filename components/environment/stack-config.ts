@@ -1,0 +1,66 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as z from "zod";
+import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
+
+/** Empty text and empty list are how Pulumi.yaml spells "not given". */
+const optionalText = <S extends z.ZodType>(schema: S) =>
+  z.preprocess((value) => (value === "" ? undefined : value), schema.optional());
+const optionalList = <S extends z.ZodType>(schema: S) =>
+  z.preprocess(
+    (value) => (Array.isArray(value) && value.length === 0 ? undefined : value),
+    z.array(schema).optional(),
+  );
+
+const stackConfigSchema = z.strictObject({
+  environmentFile: optionalText(z.string()),
+  archiveManifest: optionalText(z.string()),
+  vpcId: optionalText(z.string().regex(/^vpc-[0-9a-f]{8,17}$/, "a VPC id as in vpc-0123456789abcdef0")),
+  subnetIds: optionalList(
+    z.string().regex(/^subnet-[0-9a-f]{8,17}$/, "a subnet id as in subnet-0123456789abcdef0"),
+  ),
+  allowedCidrs: optionalList(z.cidrv4("an IPv4 range as in 10.0.0.0/16")),
+  amiId: optionalText(z.string().regex(/^ami-[0-9a-f]{8,17}$/, "an image id as in ami-0123456789abcdef0")),
+  clusterStack: optionalText(
+    z.string().regex(/^[\w.-]+(\/[\w.-]+){0,2}$/, "a stack as in organization/project/stack"),
+  ),
+});
+
+/** Settings of a stack that are the account's, not the environment's: Pulumi.<stack>.yaml. */
+export type StackConfig = z.output<typeof stackConfigSchema> & {
+  /** From the key kubeconfig, or from the output of the cluster's stack. */
+  readonly kubeconfig: pulumi.Output<string> | undefined;
+};
+
+/**
+ * The configuration of the running stack, checked as a whole.
+ *
+ * @throws {InputError} with every fault and the key it is at
+ */
+export function readStackConfig(): StackConfig {
+  const config = new pulumi.Config();
+  const checked = parseContract(
+    stackConfigSchema,
+    {
+      environmentFile: config.get("environmentFile"),
+      archiveManifest: config.get("archiveManifest"),
+      vpcId: config.get("vpcId"),
+      subnetIds: config.getObject("subnetIds"),
+      allowedCidrs: config.getObject("allowedCidrs"),
+      amiId: config.get("amiId"),
+      clusterStack: config.get("clusterStack"),
+    },
+    `configuration of stack ${pulumi.getStack()}`,
+  );
+  return { ...checked, kubeconfig: kubeconfigOf(config, checked.clusterStack) };
+}
+
+function kubeconfigOf(
+  config: pulumi.Config,
+  clusterStack: string | undefined,
+): pulumi.Output<string> | undefined {
+  const own = config.get("kubeconfig");
+  if (own !== undefined && own !== "") return config.requireSecret("kubeconfig");
+  if (clusterStack === undefined) return undefined;
+  const reference = new pulumi.StackReference(clusterStack);
+  return pulumi.secret(reference.requireOutput("kubeconfig").apply(String));
+}

@@ -1,0 +1,58 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { OwnerTags } from "../../tags/owner-tags.ts";
+import { ARTIFACT_PREFIX } from "./artifact-bucket.ts";
+
+export interface HostRoleArgs {
+  readonly bucketArn: pulumi.Input<string>;
+  readonly tags: OwnerTags;
+}
+
+/** What a host may do: be reached through Systems Manager instead of SSH, and read the archives it boots with. */
+export class HostRole extends pulumi.ComponentResource {
+  readonly instanceProfileArn: pulumi.Output<string>;
+
+  constructor(name: string, args: HostRoleArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("bedplate:index:HostRole", name, {}, opts);
+    const child: pulumi.CustomResourceOptions = { parent: this };
+    const role = new aws.iam.Role(
+      name,
+      {
+        description: "Hosts of MCP services: Systems Manager, and read access to their boot archives",
+        assumeRolePolicy: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: [
+            { Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" },
+          ],
+        }),
+        tags: args.tags,
+      },
+      child,
+    );
+    new aws.iam.RolePolicyAttachment(
+      `${name}-ssm`,
+      { role: role.name, policyArn: "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore" },
+      child,
+    );
+    new aws.iam.RolePolicy(
+      `${name}-artifacts`,
+      {
+        role: role.id,
+        policy: pulumi.jsonStringify({
+          Version: "2012-10-17",
+          Statement: [
+            {
+              Effect: "Allow",
+              Action: "s3:GetObject",
+              Resource: pulumi.interpolate`${args.bucketArn}/${ARTIFACT_PREFIX}/*`,
+            },
+          ],
+        }),
+      },
+      child,
+    );
+    const profile = new aws.iam.InstanceProfile(name, { role: role.name, tags: args.tags }, child);
+    this.instanceProfileArn = profile.arn;
+    this.registerOutputs({ instanceProfileArn: this.instanceProfileArn });
+  }
+}

@@ -1,0 +1,46 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { LocalPool } from "../environment/environment-spec.ts";
+import type { Artifact } from "../environment/host-archives.ts";
+import type { HostArtifacts } from "../environment/host-user-data.ts";
+import { LocalVm } from "../provider/local-vm-resource.ts";
+import type { Hosts } from "./hosts.ts";
+import { artifactUrl } from "./local-vm/vm-spec.ts";
+import { localVmSpecOf } from "./local-vm-spec-of.ts";
+
+export interface LocalHostsArgs {
+  readonly pool: LocalPool;
+  readonly artifacts: HostArtifacts;
+  readonly servicePort: number;
+  /** Renders the pool's user data for given artifact addresses. */
+  readonly userData: (urlOf: (artifact: Artifact) => string) => string;
+}
+
+/** A pool of QEMU machines on this machine, each a resource with its own state. */
+export class LocalHosts extends pulumi.ComponentResource implements Hosts {
+  readonly where = "local";
+  readonly machineType = "local";
+  readonly poolName: string;
+  readonly count: number;
+  readonly addresses: pulumi.Output<readonly string[]>;
+  readonly serviceUrls: pulumi.Output<readonly string[]>;
+  readonly machines: readonly LocalVm[];
+
+  constructor(name: string, args: LocalHostsArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("bedplate:index:LocalHosts", name, {}, opts);
+    this.poolName = args.pool.name;
+    this.count = args.pool.count;
+    const userData = args.userData((artifact) => artifactUrl(artifact.sha256));
+    this.machines = Array.from({ length: args.pool.count }, (_, index) => {
+      const machineName = `${name}-${index}`;
+      const spec = localVmSpecOf(machineName, args.pool, {
+        userData,
+        artifacts: Object.values(args.artifacts),
+        servicePort: args.servicePort,
+      });
+      return new LocalVm(machineName, spec, { parent: this });
+    });
+    this.addresses = pulumi.all(this.machines.map((machine) => machine.address));
+    this.serviceUrls = pulumi.all(this.machines.map((machine) => machine.serviceUrl));
+    this.registerOutputs({ addresses: this.addresses });
+  }
+}
