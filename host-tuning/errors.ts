@@ -1,5 +1,6 @@
 /** Failures a caller may act on. Add a code here before throwing a new kind. */
 export type TuningErrorCode =
+  | "AGENT_BUSY"
   | "HOST_READ"
   | "HOST_WRITE"
   | "HOST_PARSE"
@@ -46,4 +47,9 @@ export class InputError extends Error {
     this.source = source;
     this.faults = faults;
   }
+}
+
+/** What an error of any kind says, for a sentence that goes on after a colon. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

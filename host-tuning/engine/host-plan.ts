@@ -33,7 +33,9 @@ export const planStepSchema = z.strictObject({
     .nullable()
     .describe("Network namespace where the value is in force; null for what has none"),
   phase: z.enum(["early", "late"]),
-  action: z.enum(["set", "already-right", "left", "unsupported"]),
+  action: z
+    .enum(["set", "already-right", "left", "unsupported", "failed"])
+    .describe("failed: could not be read or decided; because says why"),
   before: z
     .unknown()
     .describe("Value in force when the plan was made; null when the host does not have the knob"),

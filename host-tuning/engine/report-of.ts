@@ -1,0 +1,77 @@
+import { agentVersion } from "../agent-version.ts";
+import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
+import { API_VERSION } from "../profile/host-profile.ts";
+import { type HostReport, type Outcome, type ReportEntry, OUTCOMES } from "../report/host-report.ts";
+import type { PlanStep } from "./host-plan.ts";
+import type { RunContext } from "./run-context.ts";
+
+/** An entry for a step as it stands before anything was done; the caller replaces what it found out. */
+export function entryOf(step: PlanStep): ReportEntry {
+  return {
+    key: step.key,
+    knob: step.knob,
+    target: step.target,
+    family: step.family,
+    unit: step.unit,
+    outcome: step.action === "set" ? "failed" : step.action,
+    before: step.before === null ? null : step.beforeText,
+    wanted: step.after === null ? null : step.afterText,
+    found: step.before === null ? null : step.beforeText,
+    isVerified: step.action === "already-right",
+    isDrifted: false,
+    because: step.because,
+    takesEffect: step.takesEffect,
+    survivesReboot: step.survivesReboot,
+    namespace: step.namespace,
+    alsoSetBy: step.alsoSetBy,
+    durationMillis: 0,
+  };
+}
+
+export interface ReportInput {
+  readonly verb: HostReport["verb"];
+  readonly run: RunContext;
+  readonly phase: HostReport["phase"];
+  readonly hostname: string | null;
+  readonly kernelRelease: string | null;
+  readonly planDigest: string | null;
+  readonly entries: readonly ReportEntry[];
+}
+
+export function reportOf(input: ReportInput): HostReport {
+  const { run, entries } = input;
+  const count = (outcome: Outcome): number => entries.filter((entry) => entry.outcome === outcome).length;
+  return {
+    apiVersion: API_VERSION,
+    kind: "HostReport",
+    verb: input.verb,
+    agentVersion,
+    hostname: input.hostname,
+    kernelRelease: input.kernelRelease,
+    bootId: run.bootId,
+    phase: input.phase,
+    startedAt: run.startedAt,
+    durationMillis: run.elapsedMillis(),
+    phases: [...run.phases],
+    planDigest: input.planDigest,
+    counts: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, count(outcome)])) as Record<
+      Outcome,
+      number
+    >,
+    drifted: entries.filter((entry) => entry.isDrifted).length,
+    entries: [...entries],
+  };
+}
+
+/** Exit code that says what a report says. */
+export function exitCodeOf(report: HostReport): ExitCode {
+  if (report.counts.failed > 0) return EXIT_CODE.failed;
+  if (report.counts["needs-reboot"] > 0) return EXIT_CODE.rebootNeeded;
+  if (report.entries.some(isOff)) return EXIT_CODE.drift;
+  return EXIT_CODE.asWanted;
+}
+
+/** The host is not as wanted or not as we left it, and this run did not put it right. */
+function isOff(entry: ReportEntry): boolean {
+  return !entry.isVerified && (entry.isDrifted || (entry.outcome === "left" && entry.wanted !== null));
+}

@@ -1,0 +1,187 @@
+import { messageOf } from "../errors.ts";
+import type { AnyKnob } from "../knobs/knob.ts";
+import type { HostReport, ReportEntry } from "../report/host-report.ts";
+import type { LiveHost } from "../sys/live-host.ts";
+import { withAgentLock } from "./agent-lock.ts";
+import { announce, removeLeftovers } from "./apply-plan.ts";
+import { JOURNAL_VERSION } from "./journal-records.ts";
+import {
+  type OutstandingOriginal,
+  type OutstandingStep,
+  foldJournal,
+  isGoneAfterReboot,
+} from "./journal-state.ts";
+import { JournalWriter, readJournal } from "./journal.ts";
+import { textOf } from "./knob-values.ts";
+import { type Restoration, restoreOriginal, runOrThrow } from "./originals.ts";
+import { reportOf } from "./report-of.ts";
+import { type Observer, roundMillis, startRun } from "./run-context.ts";
+
+export interface RollbackInput {
+  readonly host: LiveHost;
+  /** For reading values back; a step whose knob is gone from the registry is put back all the same. */
+  readonly knobs: readonly AnyKnob[];
+  readonly hostname: string | null;
+  readonly kernelRelease: string | null;
+  readonly observer?: Observer;
+}
+
+interface Result {
+  readonly outstanding: OutstandingOriginal;
+  readonly restoration: Restoration | undefined;
+  readonly error: unknown;
+  readonly millis: number;
+}
+
+/**
+ * Puts back everything the journal has, last change first, byte for byte, and re-reads it. What fails stays in the
+ * journal, so that a rollback can be repeated.
+ *
+ * @throws {TuningError} AGENT_BUSY, JOURNAL_CORRUPT
+ */
+export async function rollbackHost(input: RollbackInput): Promise<HostReport> {
+  const { host } = input;
+  return await withAgentLock(host, "rollback", async () => {
+    const run = await startRun(host);
+    const content = readJournal(host);
+    const state = foldJournal(content.records);
+    removeLeftovers(host, state);
+    using journal = new JournalWriter(host, content);
+    const ordered = [...state.originals.values()].toReversed().toSorted((a, b) => b.sequence - a.sequence);
+    const results: Result[] = [];
+    await run.timed("restore", async () => {
+      for (const [index, outstanding] of ordered.entries()) {
+        input.observer?.onProgress?.(index, ordered.length, outstanding.key);
+        results.push(await restore(host, outstanding, run.bootId));
+      }
+    });
+    const failedReloads = await run.timed("reload", async () => await runReloads(host, results));
+    const entries = await run.timed(
+      "read back",
+      async () =>
+        await Promise.all(
+          [...state.steps.values()].map(async (step) => await entryFor(input, step, results, failedReloads)),
+        ),
+    );
+    const ids = results
+      .filter((result) => result.error === undefined && !failedReloads.has(result.outstanding.key))
+      .map((result) => result.outstanding.id);
+    const at = new Date().toISOString();
+    if (ids.length > 0) {
+      journal.append([
+        { version: JOURNAL_VERSION, at, run: run.id, bootId: run.bootId, record: "restored", ids },
+      ]);
+      journal.sync();
+    }
+    for (const entry of entries) announce(entry, input.observer);
+    const { hostname, kernelRelease } = input;
+    return reportOf({
+      verb: "rollback",
+      run,
+      phase: "all",
+      hostname,
+      kernelRelease,
+      planDigest: null,
+      entries,
+    });
+  });
+}
+
+async function restore(
+  host: LiveHost,
+  outstanding: OutstandingOriginal,
+  bootId: string | null,
+): Promise<Result> {
+  const fromMillis = performance.now();
+  const millis = (): number => performance.now() - fromMillis;
+  try {
+    if (isGoneAfterReboot(outstanding.original) && outstanding.bootId !== bootId) {
+      const because = "set before the last reboot and not since; the kernel started with its own value";
+      return {
+        outstanding,
+        restoration: { kind: "already-there", because },
+        error: undefined,
+        millis: millis(),
+      };
+    }
+    const restoration = await restoreOriginal(host, outstanding.original);
+    return { outstanding, restoration, error: undefined, millis: millis() };
+  } catch (error) {
+    return { outstanding, restoration: undefined, error, millis: millis() };
+  }
+}
+
+/** Each distinct command once; returns the errors by the key of the step that needs the command. */
+async function runReloads(host: LiveHost, results: readonly Result[]): Promise<Map<string, unknown>> {
+  const failed = new Map<string, unknown>();
+  // A captured tree has no daemon that could take notice.
+  if (!host.isLive) return failed;
+  const outcomes = new Map<string, unknown>();
+  for (const { outstanding, error } of results) {
+    if (outstanding.original.kind !== "config-file" || error !== undefined) continue;
+    for (const command of outstanding.original.reload) {
+      const name = JSON.stringify(command);
+      if (!outcomes.has(name)) {
+        outcomes.set(
+          name,
+          await runOrThrow(host, command).then(
+            () => undefined,
+            (cause: unknown) => cause,
+          ),
+        );
+      }
+      const cause = outcomes.get(name);
+      if (cause !== undefined) failed.set(outstanding.key, cause);
+    }
+  }
+  return failed;
+}
+
+async function entryFor(
+  input: RollbackInput,
+  step: OutstandingStep,
+  results: readonly Result[],
+  failedReloads: ReadonlyMap<string, unknown>,
+): Promise<ReportEntry> {
+  const { first, latest } = step;
+  const mine = results.filter((result) => result.outstanding.key === latest.key);
+  const knob = input.knobs.find((candidate) => candidate.id === latest.knob);
+  const found = await readNow(input.host, knob, latest.target);
+  const error = mine.find((result) => result.error !== undefined)?.error ?? failedReloads.get(latest.key);
+  const isChanged = mine.some((result) => result.restoration?.kind === "restored");
+  const outcome = error !== undefined ? "failed" : isChanged ? "changed" : "already-right";
+  const because =
+    error === undefined
+      ? mine.map((result) => result.restoration?.because ?? "").join("; ")
+      : `Cannot put ${latest.key} back: ${messageOf(error)}`;
+  return {
+    key: latest.key,
+    knob: latest.knob,
+    target: latest.target,
+    family: knob?.family ?? "unknown",
+    unit: latest.unit,
+    outcome,
+    before: latest.valueText,
+    wanted: first.beforeText,
+    found,
+    isVerified: error === undefined,
+    isDrifted: false,
+    because,
+    takesEffect: knob?.takesEffect ?? "now",
+    survivesReboot: latest.survivesReboot,
+    namespace: knob?.scope === "netns" ? "host" : null,
+    alsoSetBy: [],
+    durationMillis: roundMillis(mine.reduce((sum, result) => sum + result.millis, 0)),
+  };
+}
+
+/** For the report only: whether the bytes are back was settled before. */
+async function readNow(host: LiveHost, knob: AnyKnob | undefined, target: string): Promise<string | null> {
+  if (knob === undefined) return null;
+  try {
+    const value = await knob.read(host, { name: target });
+    return value === undefined ? null : textOf(knob, value);
+  } catch {
+    return null;
+  }
+}

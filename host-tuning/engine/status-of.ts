@@ -1,0 +1,111 @@
+import { agentVersion } from "../agent-version.ts";
+import type { AnyKnob } from "../knobs/knob.ts";
+import { API_VERSION } from "../profile/host-profile.ts";
+import type { LiveHost } from "../sys/live-host.ts";
+import { isOfThisBoot } from "./drift.ts";
+import { type OutstandingStep, foldJournal } from "./journal-state.ts";
+import { readJournal } from "./journal.ts";
+import { isSame, textOf } from "./knob-values.ts";
+import { startRun } from "./run-context.ts";
+
+/** How things stand with something that Bedplate set. */
+export type Standing =
+  | "in-force"
+  | "drifted"
+  /** A kernel value of an earlier boot; the next apply sets it again. */
+  | "gone-with-reboot"
+  /** The device or the knob is not there any more. */
+  | "not-there"
+  /** The run was killed, or the value did not come into force. */
+  | "not-in-force"
+  | "unreadable";
+
+export interface StatusEntry {
+  readonly key: string;
+  readonly knob: string;
+  readonly target: string;
+  readonly unit: string;
+  /** Value before Bedplate's first change. */
+  readonly original: string;
+  readonly set: string;
+  readonly found: string | null;
+  readonly standing: Standing;
+  readonly since: string;
+  readonly bootId: string | null;
+  readonly isThisBoot: boolean;
+  readonly survivesReboot: boolean;
+  readonly places: readonly string[];
+}
+
+/** What the journal holds against what the host holds. */
+export interface HostStatus {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: "HostStatus";
+  readonly agentVersion: string;
+  readonly bootId: string | null;
+  readonly drifted: number;
+  readonly entries: readonly StatusEntry[];
+}
+
+export interface StatusInput {
+  readonly host: LiveHost;
+  readonly knobs: readonly AnyKnob[];
+}
+
+/**
+ * What Bedplate changed and has not taken back, and whether it is still in force. Reads only.
+ *
+ * @throws {TuningError} JOURNAL_CORRUPT
+ */
+export async function statusOf({ host, knobs }: StatusInput): Promise<HostStatus> {
+  const { bootId } = await startRun(host);
+  const state = foldJournal(readJournal(host).records);
+  const entries = await Promise.all(
+    [...state.steps.values()].map(async (step): Promise<StatusEntry> => {
+      const { first, latest } = step;
+      const isThisBoot = latest.bootId === bootId;
+      const knob = knobs.find((candidate) => candidate.id === latest.knob);
+      const places = [...state.originals.values()]
+        .filter((outstanding) => outstanding.key === latest.key)
+        .map(({ original }) => (original.kind === "tool" ? original.undo.join(" ") : original.path));
+      return {
+        key: latest.key,
+        knob: latest.knob,
+        target: latest.target,
+        unit: latest.unit,
+        original: first.beforeText,
+        set: latest.valueText,
+        ...(await standingOf(host, knob, step, isOfThisBoot(step, bootId))),
+        since: first.at,
+        bootId: latest.bootId,
+        isThisBoot,
+        survivesReboot: latest.survivesReboot,
+        places,
+      };
+    }),
+  );
+  const drifted = entries.filter((entry) => entry.standing === "drifted").length;
+  return { apiVersion: API_VERSION, kind: "HostStatus", agentVersion, bootId, drifted, entries };
+}
+
+async function standingOf(
+  host: LiveHost,
+  knob: AnyKnob | undefined,
+  step: OutstandingStep,
+  isStillOurs: boolean,
+): Promise<{ standing: Standing; found: string | null }> {
+  if (knob === undefined) return { standing: "unreadable", found: null };
+  let value: unknown;
+  try {
+    value = await knob.read(host, { name: step.latest.target });
+  } catch {
+    return { standing: "unreadable", found: null };
+  }
+  if (value === undefined) return { standing: "not-there", found: null };
+  const found = textOf(knob, value);
+  const set = knob.value.safeParse(step.latest.value);
+  if (set.success && isSame(knob, value, set.data)) return { standing: "in-force", found };
+  if (!isStillOurs) return { standing: "gone-with-reboot", found };
+  const wasInForce = step.outcome?.outcome === "changed" || step.outcome?.outcome === "already-right";
+  return { standing: wasInForce ? "drifted" : "not-in-force", found };
+}
