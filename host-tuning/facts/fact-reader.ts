@@ -1,23 +1,13 @@
 import { TuningError } from "../errors.ts";
+import { errnoOf, errnoText } from "../sys/errno.ts";
 import type { Host } from "../sys/host.ts";
 import { parseKernelList, parseKernelMask } from "../sys/kernel-list.ts";
 import type { HostFacts } from "./host-facts.ts";
 
 export type Unreadable = HostFacts["unreadable"][number];
 
-/** Reads under way at once. Each holds a file descriptor, and a host may cap those at 1024. Our choice. */
-const MAX_READS_AT_ONCE = 64;
-
 /** More faults than this of one kind (same path but for its numbers) become one line. Our choice. */
 const MAX_ALIKE = 3;
-
-function errnoOf(error: unknown): string | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ("code" in cause && typeof cause.code === "string" && !(cause instanceof TuningError))
-      return cause.code;
-  }
-  return undefined;
-}
 
 /** A count, size or id as the kernel prints it; `undefined` when it is none or beyond what a number holds exactly. */
 export function parseInteger(text: string): number | undefined {
@@ -40,8 +30,6 @@ export function quote(text: string): string {
 export class FactReader {
   readonly host: Host;
   readonly #faults = new Map<string, Unreadable>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
 
   constructor(host: Host) {
     this.host = host;
@@ -143,19 +131,14 @@ export class FactReader {
   }
 
   async #guard<T>(path: string, absent: T, expected: readonly string[], read: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_READS_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running++;
     try {
       return await read();
     } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === undefined || !expected.includes(errno)) {
-        this.note(path, errno ?? (error instanceof Error ? error.message : "Cannot be read"));
-      }
+      if (!(error instanceof TuningError)) throw error;
+      const errno = errnoOf(error.cause);
+      if (errno === undefined) this.note(path, error.message);
+      else if (!expected.includes(errno)) this.note(path, errnoText(error.cause));
       return absent;
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
     }
   }
 }

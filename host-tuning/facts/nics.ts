@@ -1,0 +1,133 @@
+import { parseDefaultRoutes4, parseDefaultRoutes6 } from "./default-routes.ts";
+import type { FactReader } from "./fact-reader.ts";
+import type { IrqFacts, NicFacts } from "./host-facts.ts";
+import { PCI_DIRECTORY, type PciDevice, pciAddressOf } from "./pci.ts";
+
+const NET_DIRECTORY = "/sys/class/net";
+
+/** Vectors that carry packets, by the names that drivers give them; the rest (config, mgmnt, async) do not. */
+const QUEUE_VECTOR = /TxRx|Tx-Rx|-fp-|(^|-)(rx|tx)-?\d|-q\d+|_comp\d+|^virtio\d+-(input|output)|gve-ntfy/i;
+const SERVICE_VECTOR = /mgmnt|mgmt|config|async|misc|mbx|ctrl|control|adminq|aq$|event|cmd/i;
+
+/** Interrupts of a NIC's queues among all of its device: those named as queues, else all but those that serve the driver. */
+export function queueIrqs(irqs: readonly Pick<IrqFacts, "irq" | "action">[]): number[] {
+  const queues = irqs.filter(({ action }) => QUEUE_VECTOR.test(action) && !SERVICE_VECTOR.test(action));
+  const chosen = queues.length > 0 ? queues : irqs.filter(({ action }) => !SERVICE_VECTOR.test(action));
+  return chosen.map(({ irq }) => irq).toSorted((a, b) => a - b);
+}
+
+/** Interrupts that belong to a NIC: those of its PCI function; for one without (Xen, Hyper-V), those with its name in them. */
+function irqsOf(name: string, device: PciDevice | undefined, irqs: readonly IrqFacts[]): IrqFacts[] {
+  if (device !== undefined) {
+    const own = new Set(device.irqs);
+    return irqs.filter(({ irq }) => own.has(irq));
+  }
+  return irqs.filter(({ action }) => action.split(/[-@:, ]/).includes(name));
+}
+
+async function readSriov(
+  reader: FactReader,
+  device: PciDevice | undefined,
+): Promise<Pick<NicFacts, "sriov" | "isVirtualFunction">> {
+  if (device === undefined) return { sriov: null, isVirtualFunction: false };
+  const directory = `${PCI_DIRECTORY}/${device.address}`;
+  const [total, current, physicalFunction] = await Promise.all([
+    reader.integer(`${directory}/sriov_totalvfs`),
+    reader.integer(`${directory}/sriov_numvfs`),
+    reader.exists(`${directory}/physfn`),
+  ]);
+  return {
+    sriov: total === undefined ? null : { totalVirtualFunctions: total, virtualFunctions: current ?? 0 },
+    isVirtualFunction: physicalFunction,
+  };
+}
+
+/** EINVAL is a link that is down, EOPNOTSUPP a driver that names no speed; -1 and 2^32-1 are "unknown". */
+async function readSpeed(reader: FactReader, directory: string): Promise<number | null> {
+  const speed = await reader.integer(`${directory}/speed`, ["EINVAL", "EOPNOTSUPP", "ENOTSUP"]);
+  return speed === undefined || speed <= 0 || speed >= 2 ** 32 - 1 ? null : speed;
+}
+
+interface NicReading {
+  readonly facts: NicFacts;
+  /** Devices that this one is built on: the ports of a bridge or bond, the device beneath a VLAN. */
+  readonly lower: readonly string[];
+}
+
+async function readNic(
+  reader: FactReader,
+  name: string,
+  pciDevices: ReadonlyMap<string, PciDevice>,
+  irqs: readonly IrqFacts[],
+): Promise<NicReading | undefined> {
+  const directory = `${NET_DIRECTORY}/${name}`;
+  // Plain files lie here too, as bonding_masters; the entries of a device tell it from them.
+  const entries = await reader.entries(directory);
+  if (entries.length === 0) return undefined;
+  const [devicePath, driver, address, speed, mtu, operState, queues] = await Promise.all([
+    reader.realPath(`${directory}/device`),
+    reader.linkName(`${directory}/device/driver`),
+    reader.label(`${directory}/address`),
+    readSpeed(reader, directory),
+    reader.integer(`${directory}/mtu`),
+    reader.label(`${directory}/operstate`),
+    reader.entries(`${directory}/queues`),
+  ]);
+  const pciAddress = devicePath === undefined ? null : pciAddressOf(devicePath);
+  const device = pciAddress === null ? undefined : pciDevices.get(pciAddress);
+  const facts: NicFacts = {
+    name,
+    driver: driver ?? null,
+    pciAddress,
+    node: device?.node ?? null,
+    macAddress: address ?? null,
+    speedMbitPerSec: speed,
+    mtuBytes: mtu ?? null,
+    operState: operState ?? null,
+    isPhysical: devicePath !== undefined,
+    carriesDefaultRoute: false,
+    rxQueues: queues.filter((queue) => /^rx-\d+$/.test(queue)).length,
+    txQueues: queues.filter((queue) => /^tx-\d+$/.test(queue)).length,
+    irqs: devicePath === undefined ? [] : queueIrqs(irqsOf(name, device, irqs)),
+    ...(await readSriov(reader, device)),
+  };
+  return { facts, lower: entries.flatMap((entry) => /^lower_(.+)$/.exec(entry)?.[1] ?? []) };
+}
+
+/** Names of the devices with a default route and of all that they are built on: cutting any of these cuts the host off. */
+function withLower(direct: Iterable<string>, nics: readonly NicReading[]): Set<string> {
+  const lowerOf = new Map(nics.map(({ facts, lower }) => [facts.name, lower]));
+  const found = new Set<string>();
+  const open = [...direct];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (found.has(name)) continue;
+    found.add(name);
+    open.push(...(lowerOf.get(name) ?? []));
+  }
+  return found;
+}
+
+/**
+ * Reads every network interface of our network namespace from /sys/class/net, with its queues, its PCI function and
+ * its interrupts. Virtual ones (bridge, bond, veth, VLAN, loopback) have no `device` and count as not physical.
+ *
+ * @see https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-class-net
+ */
+export async function readNics(
+  reader: FactReader,
+  pciDevices: ReadonlyMap<string, PciDevice>,
+  irqs: readonly IrqFacts[],
+): Promise<NicFacts[]> {
+  const [names, routes4, routes6] = await Promise.all([
+    reader.entries(NET_DIRECTORY),
+    reader.text("/proc/net/route"),
+    reader.text("/proc/net/ipv6_route"),
+  ]);
+  const readings = await Promise.all(names.map((name) => readNic(reader, name, pciDevices, irqs)));
+  const nics = readings.filter((reading) => reading !== undefined);
+  const carriers = withLower(
+    [...parseDefaultRoutes4(routes4 ?? ""), ...parseDefaultRoutes6(routes6 ?? "")],
+    nics,
+  );
+  return nics.map(({ facts }) => ({ ...facts, carriesDefaultRoute: carriers.has(facts.name) }));
+}

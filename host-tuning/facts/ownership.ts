@@ -1,0 +1,53 @@
+import { readKubernetesOwnership } from "./kubernetes-ownership.ts";
+import type { FactReader } from "./fact-reader.ts";
+import type { OwnershipFacts } from "./host-facts.ts";
+import { readSysctlSettings } from "./sysctl-d.ts";
+import { readTunedOwnership } from "./tuned.ts";
+
+/** Names of files that we write ourselves. */
+const OWN_FILE = /bedplate/;
+
+async function readSysctlOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
+  return (await readSysctlSettings(reader)).map(({ key, value, source }) => ({
+    owner: OWN_FILE.test(source) ? "bedplate" : "sysctl.d",
+    key,
+    source,
+    value,
+  }));
+}
+
+/** Folders where `systemctl enable` puts its links. */
+const WANTS = ["multi-user.target.wants", "basic.target.wants", "graphical.target.wants"] as const;
+
+/** Path of the link by which systemd starts `unit` at boot; `undefined` when it is not enabled. */
+export async function readEnabledLink(reader: FactReader, unit: string): Promise<string | undefined> {
+  const paths = WANTS.map((wants) => `/etc/systemd/system/${wants}/${unit}`);
+  const listings = await Promise.all(WANTS.map((wants) => reader.entries(`/etc/systemd/system/${wants}`)));
+  return paths.find((_, index) => listings[index]?.includes(unit) === true);
+}
+
+/**
+ * irqbalance moves interrupts every ten seconds and so undoes a static affinity, unless it was told to leave them.
+ *
+ * @see https://github.com/Irqbalance/irqbalance
+ */
+async function readIrqbalanceOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
+  const [link, sockets] = await Promise.all([
+    readEnabledLink(reader, "irqbalance.service"),
+    reader.entries("/run/irqbalance"),
+  ]);
+  const source = link ?? (sockets.length > 0 ? "/run/irqbalance" : undefined);
+  return source === undefined ? [] : [{ owner: "irqbalance", key: "irq.affinity", source, value: null }];
+}
+
+/** Who else sets knobs on this host: sysctl.d, TuneD, irqbalance, kubelet and network plugins, in a stable order. */
+export async function readOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
+  const tunedLink = readEnabledLink(reader, "tuned.service");
+  const parts = await Promise.all([
+    readSysctlOwnership(reader),
+    tunedLink.then((link) => (link === undefined ? [] : readTunedOwnership(reader))),
+    readIrqbalanceOwnership(reader),
+    readKubernetesOwnership(reader),
+  ]);
+  return parts.flat();
+}

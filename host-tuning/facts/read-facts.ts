@@ -1,0 +1,72 @@
+import { API_VERSION } from "../profile/host-profile.ts";
+import type { Host } from "../sys/host.ts";
+import { readBlockDevices } from "./block-devices.ts";
+import { cloudFacts } from "./cloud.ts";
+import { cpuFacts, readCpu } from "./cpu.ts";
+import { readDistribution, readInitSystem } from "./distribution.ts";
+import { readDmi } from "./dmi.ts";
+import { FactReader } from "./fact-reader.ts";
+import { readGpus } from "./gpus.ts";
+import type { HostFacts } from "./host-facts.ts";
+import { readIrqs } from "./irqs.ts";
+import { readArchitecture, readKernel, readPageBytes } from "./kernel.ts";
+import { memoryFacts, readMemory } from "./memory.ts";
+import { readNics } from "./nics.ts";
+import { nodesByCpu, numaFacts, readNumaNodes, readSoleNode } from "./numa.ts";
+import { readOwnership } from "./ownership.ts";
+import { readPciDevices } from "./pci.ts";
+import { readVirtualization, virtualizationFacts } from "./virtualization.ts";
+
+/**
+ * Finds out what the host is, from its files alone: no process is started and nothing is asked over the network. Files
+ * that do not depend on each other are read together. Never fails because of what a file holds: what cannot be read or
+ * understood is absent from the facts and named in `unreadable`.
+ */
+export async function readFacts(host: Host): Promise<HostFacts> {
+  const reader = new FactReader(host);
+  const [cpu, memory, knownNodes, kernel, distribution, initSystem, dmi, virtualization, ownership] =
+    await Promise.all([
+      readCpu(reader),
+      readMemory(reader),
+      readNumaNodes(reader),
+      readKernel(reader),
+      readDistribution(reader),
+      readInitSystem(reader),
+      readDmi(reader),
+      readVirtualization(reader),
+      readOwnership(reader),
+    ]);
+  const nodes =
+    knownNodes.length > 0 ? knownNodes : [await readSoleNode(reader, cpu.online, memory.totalBytes)];
+  const [architecture, pciDevices] = await Promise.all([
+    readArchitecture(reader, cpu.info),
+    readPciDevices(reader, nodes),
+  ]);
+  const [pageBytes, irqs, blockDevices, gpus] = await Promise.all([
+    readPageBytes(reader, architecture, memory.defaultHugepageKiB),
+    readIrqs(reader, pciDevices),
+    readBlockDevices(reader, pciDevices),
+    readGpus(reader, pciDevices),
+  ]);
+  const nics = await readNics(reader, pciDevices, irqs);
+  return {
+    apiVersion: API_VERSION,
+    kind: "HostFacts",
+    hostname: kernel.hostname,
+    architecture,
+    kernel: { release: kernel.release, commandLine: kernel.commandLine, pageBytes },
+    distribution,
+    initSystem,
+    virtualization: virtualizationFacts(virtualization, dmi, cpu.info, architecture),
+    cloud: cloudFacts(dmi, virtualization.hypervisorUuid),
+    cpu: cpuFacts(cpu, nodesByCpu(reader, nodes, cpu.online)),
+    memory: memoryFacts(memory, nodes),
+    numa: numaFacts(nodes, cpu.online),
+    nics,
+    blockDevices,
+    irqs,
+    gpus,
+    ownership,
+    unreadable: reader.unreadable(),
+  };
+}
