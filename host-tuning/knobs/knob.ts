@@ -112,6 +112,8 @@ export interface Knob<V> {
   readonly survivesReboot: boolean;
   readonly risk: { readonly level: "low" | "medium" | "high"; readonly what: string };
   readonly isReversible: boolean;
+  /** Knobs whose write resets this one: they come before it in the registry, whose order is the order of writes. */
+  readonly after?: readonly string[];
   /** What a stock kernel has, in words: "4096 since Linux 5.4, 128 before". */
   readonly kernelDefault: string;
   /** Kernel versions that have it, in words where it moved; absent when all supported kernels do. */

@@ -8,7 +8,7 @@ import { type AnyKnob, type Target, WHOLE_HOST, type Write } from "../../host-tu
 import type { HostProfile } from "../../host-tuning/profile/host-profile.ts";
 import type { Host } from "../../host-tuning/sys/host.ts";
 import { openHost } from "../../host-tuning/sys/live-host.ts";
-import { arbitraryFacts, arbitraryProfile, sampleFacts, sampleProfile } from "../helpers/facts.ts";
+import { arbitraryFacts, arbitraryProfile, sampleFacts, sampleNic, sampleProfile } from "../helpers/facts.ts";
 import { type HostRoot, createHostRoot } from "../helpers/host-root.ts";
 import { stockHost } from "../helpers/stock-host.ts";
 
@@ -46,7 +46,13 @@ const SWAPPING = sampleFacts();
 const FACTS: HostFacts = {
   ...SWAPPING,
   memory: { ...SWAPPING.memory, swapTotalBytes: 8 * 1024 ** 3 },
+  // Fewer queues than CPUs on its node, so that packets have to be shared out.
+  nics: [sampleNic({ rxQueues: 4, txQueues: 4 })],
 };
+
+function familyOf(id: string): string | undefined {
+  return KNOBS.find((knob) => knob.id === id)?.family;
+}
 
 /** scheme of STYLE: dots, slashes and capitals become dashes: systemd.LimitNOFILE is systemd-limit-nofile.ts. */
 function fileNameOf(id: string): string {
@@ -78,14 +84,28 @@ describe("the registry", () => {
     expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
   });
 
-  it("lists knobs by family, and by id within one", () => {
+  it("lists knobs by family, and by id within one unless another knob comes first", () => {
     const families = [...new Set(KNOBS.map((knob) => knob.family))];
+    const place = (knob: AnyKnob): string => {
+      const earlier = (knob.after ?? []).filter((id) => familyOf(id) === knob.family && id > knob.id);
+      return [...earlier, knob.id].join(" ");
+    };
     const sorted = families.flatMap((family) =>
       KNOBS.filter((knob) => knob.family === family)
-        .map((knob) => knob.id)
-        .toSorted((a, b) => (a < b ? -1 : 1)),
+        .toSorted((a, b) => (place(a) < place(b) ? -1 : 1))
+        .map((knob) => knob.id),
     );
     expect(KNOBS.map((knob) => knob.id)).toEqual(sorted);
+  });
+
+  it("lists a knob after all that reset it", () => {
+    const ids = KNOBS.map((knob) => knob.id);
+    for (const knob of KNOBS) {
+      for (const id of knob.after ?? []) {
+        expect(ids, `${knob.id} comes after ${id}`).toContain(id);
+        expect(ids.indexOf(id), `${knob.id} comes after ${id}`).toBeLessThan(ids.indexOf(knob.id));
+      }
+    }
   });
 });
 

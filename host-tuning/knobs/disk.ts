@@ -1,0 +1,93 @@
+import type { BlockDeviceFacts, HostFacts } from "../facts/host-facts.ts";
+import type { HostProfile } from "../profile/host-profile.ts";
+import { leave, setTo } from "./desired.ts";
+import type { Desired, Target } from "./knob.ts";
+
+/**
+ * Kinds of disk with a request queue of their own to tune. Not among them: loop and ram disks (no device behind the
+ * queue), md and dm (they pass requests on to their members, which are tuned), and what Bedplate has no figures for.
+ */
+const TUNED_KINDS: ReadonlySet<BlockDeviceFacts["kind"]> = new Set([
+  "nvme",
+  "nvme-multipath",
+  "virtio",
+  "scsi",
+  "xen",
+]);
+
+export const NO_DISK = "no NVMe, virtio, SCSI or Xen disk on this host";
+
+/** Disks whose queues are tuned, by name. An empty optical drive or card reader (no sectors) is none. */
+export function diskTargets(facts: HostFacts): Target[] {
+  return facts.blockDevices
+    .filter((device) => TUNED_KINDS.has(device.kind) && device.sizeBytes > 0)
+    .map((device) => ({ name: device.name }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export function diskOf(facts: HostFacts, target: Target): BlockDeviceFacts | undefined {
+  return facts.blockDevices.find((device) => device.name === target.name);
+}
+
+export function queuePath(target: Target, file: string): string {
+  return `/sys/block/${target.name}/queue/${file}`;
+}
+
+/** Is the medium really a turning disk: hypervisors report virtual disks as rotational whatever is behind them. */
+export function isTurningDisk(device: BlockDeviceFacts, facts: HostFacts): boolean {
+  return device.kind === "scsi" && device.isRotational && facts.virtualization.kind === "none";
+}
+
+/** The I/O scheduler a disk should have. */
+export function desiredScheduler(device: BlockDeviceFacts, facts: HostFacts): Desired<string> {
+  if (device.kind === "nvme-multipath") {
+    return leave("a multipath head only passes requests on; its paths have the scheduler");
+  }
+  const choice = schedulerByMedium(device, facts);
+  const value = choice.schedulers.find((scheduler) => device.schedulers.includes(scheduler));
+  if (value === undefined) {
+    return leave(
+      `${choice.schedulers.join(" or ")} is wanted (${choice.because}) and the kernel offers ${device.schedulers.join(", ") || "none to choose"} here`,
+    );
+  }
+  return setTo(value, choice.because);
+}
+
+/** Schedulers in order of preference. */
+function schedulerByMedium(
+  device: BlockDeviceFacts,
+  facts: HostFacts,
+): { readonly schedulers: readonly string[]; readonly because: string } {
+  if (device.kind === "nvme") {
+    return { schedulers: ["none"], because: "NVMe has no seek to save and a hardware queue per CPU" };
+  }
+  if (device.kind !== "scsi" || facts.virtualization.kind !== "none") {
+    return { schedulers: ["none"], because: "the hypervisor schedules the disk behind this virtual one" };
+  }
+  if (device.isRotational) {
+    return {
+      schedulers: ["mq-deadline", "bfq"],
+      because: "a turning disk gains from requests in order of place",
+    };
+  }
+  if (device.hardwareQueues > 1) {
+    return { schedulers: ["none"], because: `flash behind ${device.hardwareQueues} hardware queues` };
+  }
+  return {
+    schedulers: ["mq-deadline", "bfq"],
+    because: "flash behind one hardware queue: reads must not wait behind a burst of writes",
+  };
+}
+
+/** The scheduler that will be in force once the plan is applied: a person's override, what is desired, what is there. */
+export function plannedScheduler(
+  device: BlockDeviceFacts,
+  facts: HostFacts,
+  profile: HostProfile,
+): string | undefined {
+  const override = profile.overrides["queue/scheduler"];
+  const inForce = device.scheduler ?? undefined;
+  if (override !== undefined) return "value" in override ? String(override.value) : inForce;
+  const desired = desiredScheduler(device, facts);
+  return desired.kind === "set" ? desired.value : inForce;
+}
