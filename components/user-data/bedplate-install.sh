@@ -16,14 +16,14 @@ fail() {
   exit 1
 }
 
-# Plain http is for the host alias of a local QEMU machine, where the sha256 is all that is needed; curl follows no
-# redirect there. s3 addresses are read with the instance's role.
+# Plain http is for what a local QEMU machine's own network forwards, where the sha256 is all that is needed; curl
+# follows no redirect there. s3 addresses are read with the instance's role.
 fetch() {
   case $1 in
     s3://*) aws s3 cp --only-show-errors "$1" "$2" ;;
     https://*) curl --proto '=https' --proto-redir '=https' --tlsv1.2 --location --max-redirs 3 --fail --silent --show-error \
       --connect-timeout 10 --max-time 300 --output "$2" "$1" ;;
-    http://10.0.2.100/* | http://10.0.2.2:* | http://127.0.0.1:*) curl --proto '=http' --max-redirs 0 --fail --silent --show-error \
+    http://10.0.2.100[/:]* | http://10.0.2.2[/:]* | http://127.0.0.1[/:]*) curl --proto '=http' --max-redirs 0 --fail --silent --show-error \
       --connect-timeout 10 --max-time 300 --output "$2" "$1" ;;
     *) fail "address \"$1\" is none of s3, https, or http to a local machine's own forwarder" ;;
   esac

@@ -94,9 +94,13 @@ function serviceFiles(input: z.output<typeof userDataSchema>): FileEntry[] {
   const { unit } = input.profile.service;
   const files: FileEntry[] = [];
   if (input.artifacts.service !== undefined) {
+    const settings = input.service ?? serviceSettingsSchema.parse({});
     files.push({
       path: `${HOST_PATHS.unitFolder}/${unit}`,
-      content: renderServiceUnit(input.service ?? serviceSettingsSchema.parse({})),
+      content: renderServiceUnit({
+        ...settings,
+        maxSubscriptions: settings.maxSubscriptions ?? Math.max(1, input.profile.workload.streams),
+      }),
       permissions: "0644",
     });
   }

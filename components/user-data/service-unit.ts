@@ -14,6 +14,12 @@ export const serviceSettingsSchema = z.strictObject({
     .default("0.0.0.0")
     .describe("Address that the service listens on; a security group or firewall is in front of it"),
   protocolEra: z.enum(["modern", "dual", "legacy"]).default("dual"),
+  maxSubscriptions: z
+    .int()
+    .min(1)
+    .max(4_000_000)
+    .optional()
+    .describe("Open response streams; the profile's workload.streams unless given"),
   longestCallSeconds: z.int().min(1).max(3600).default(30),
   allowedHosts: z
     .array(hostname)
@@ -71,6 +77,9 @@ export function renderServiceUnit(settings: ServiceSettings): string {
         environmentLine("BIND_ADDRESS", settings.bindAddress),
         environmentLine("PROTOCOL_ERA", settings.protocolEra),
         environmentLine("LONGEST_CALL_SECONDS", String(settings.longestCallSeconds)),
+        ...(settings.maxSubscriptions === undefined
+          ? []
+          : [environmentLine("MAX_SUBSCRIPTIONS", String(settings.maxSubscriptions))]),
         environmentLine("ALLOWED_HOSTS", settings.allowedHosts.join(",")),
         environmentLine("ALLOWED_ORIGINS", settings.allowedOrigins.join(",")),
         environmentLine("HOST_REPORT_PATH", HOST_PATHS.report),
