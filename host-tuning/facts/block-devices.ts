@@ -2,8 +2,6 @@ import { type FactReader, quote } from "./fact-reader.ts";
 import type { BlockDeviceFacts } from "./host-facts.ts";
 import { type PciDevice, pciAddressOf } from "./pci.ts";
 
-const BLOCK_DIRECTORY = "/sys/block";
-
 /** Sizes in sysfs count sectors of 512 bytes, whatever the device's own block is. */
 const SECTOR_BYTES = 512;
 
@@ -80,10 +78,10 @@ async function readScheduler(
 
 async function readDevice(
   reader: FactReader,
-  name: string,
+  directory: string,
   pciDevices: ReadonlyMap<string, PciDevice>,
-): Promise<BlockDeviceFacts> {
-  const directory = `${BLOCK_DIRECTORY}/${name}`;
+): Promise<BlockDeviceFacts | undefined> {
+  const name = directory.split("/").at(-1) ?? "";
   const devicePath = (await reader.realPath(directory)) ?? directory;
   const kind = blockKind(name, devicePath);
   const pciAddress = pciAddressOf(devicePath);
@@ -98,6 +96,7 @@ async function readDevice(
       reader.entries(`${directory}/mq`),
       readTransport(reader, directory, kind),
     ]);
+  if (sizeBytes === 0 && devicePath.includes("/virtual/block/")) return undefined;
   return {
     name,
     kind,
@@ -115,8 +114,31 @@ async function readDevice(
 }
 
 /**
- * Reads the block devices of the host from /sys/block, which lists whole devices and no partitions. Loop devices that
- * nothing is bound to (size 0) are left out: the kernel makes eight of them for nobody.
+ * Folders of whole devices, by name. /sys/block has no partitions; a captured tree may have filled only /sys/class/block,
+ * where a partition is known by the file of that name.
+ */
+async function readDirectories(reader: FactReader): Promise<string[]> {
+  const [block, byClass] = await Promise.all([
+    reader.entries("/sys/block"),
+    reader.entries("/sys/class/block"),
+  ]);
+  const known = new Set(block);
+  const others = byClass.filter((name) => !known.has(name));
+  const arePartitions = await Promise.all(
+    others.map((name) => reader.exists(`/sys/class/block/${name}/partition`)),
+  );
+  const byName = new Map([
+    ...block.map((name) => [name, `/sys/block/${name}`] as const),
+    ...others
+      .filter((_, index) => arePartitions[index] !== true)
+      .map((name) => [name, `/sys/class/block/${name}`] as const),
+  ]);
+  return [...byName.keys()].toSorted().flatMap((name) => byName.get(name) ?? []);
+}
+
+/**
+ * Reads the block devices of the host, whole devices and no partitions. Virtual ones of size 0 are left out: the kernel
+ * makes loop and zram devices for nobody in particular.
  *
  * @see https://www.kernel.org/doc/Documentation/ABI/stable/sysfs-block
  */
@@ -124,7 +146,9 @@ export async function readBlockDevices(
   reader: FactReader,
   pciDevices: ReadonlyMap<string, PciDevice>,
 ): Promise<BlockDeviceFacts[]> {
-  const names = await reader.entries(BLOCK_DIRECTORY);
-  const devices = await Promise.all(names.map((name) => readDevice(reader, name, pciDevices)));
-  return devices.filter((device) => device.kind !== "loop" || device.sizeBytes > 0);
+  const directories = await readDirectories(reader);
+  const devices = await Promise.all(
+    directories.map((directory) => readDevice(reader, directory, pciDevices)),
+  );
+  return devices.filter((device) => device !== undefined);
 }

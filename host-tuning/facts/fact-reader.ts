@@ -113,6 +113,16 @@ export class FactReader {
   }
 
   /**
+   * Name of the driver that has a device: where `driver` links to; else DRIVER in `uevent`, since a captured tree often
+   * lacks the driver's own folder.
+   */
+  async driver(deviceDirectory: string): Promise<string | undefined> {
+    const linked = await this.linkName(`${deviceDirectory}/driver`);
+    if (linked !== undefined) return linked;
+    return /^DRIVER=([\w.-]+)$/m.exec((await this.text(`${deviceDirectory}/uevent`)) ?? "")?.[1];
+  }
+
+  /**
    * What was there and could not be read or understood, by path; many faults of one kind (the same file of every
    * interrupt, as a plain user gets) are one line that says how many.
    */

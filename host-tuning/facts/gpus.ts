@@ -42,7 +42,7 @@ async function readGpu(reader: FactReader, device: PciDevice): Promise<GpuFacts 
     return undefined;
   const [deviceId, driver, linkSpeed, linkWidth, maxLinkSpeed, maxLinkWidth] = await Promise.all([
     readHexId(reader, `${directory}/device`),
-    reader.linkName(`${directory}/driver`),
+    reader.driver(directory),
     readLinkSpeed(reader, `${directory}/current_link_speed`),
     readLinkWidth(reader, `${directory}/current_link_width`),
     readLinkSpeed(reader, `${directory}/max_link_speed`),

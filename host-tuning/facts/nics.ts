@@ -48,6 +48,16 @@ async function readSpeed(reader: FactReader, directory: string): Promise<number 
   return speed === undefined || speed <= 0 || speed >= 2 ** 32 - 1 ? null : speed;
 }
 
+/**
+ * The port of a virtual function as the PF's switch sees it (a representor): it has the PF's device and is none itself.
+ *
+ * @see https://docs.kernel.org/networking/representors.html
+ */
+async function isRepresentor(reader: FactReader, directory: string): Promise<boolean> {
+  const port = await reader.line(`${directory}/phys_port_name`, ["EOPNOTSUPP", "ENOTSUP"]);
+  return port !== undefined && /^(c\d+)?pf\d+(vf|sf)\d+$/.test(port);
+}
+
 interface NicReading {
   readonly facts: NicFacts;
   /** Devices that this one is built on: the ports of a bridge or bond, the device beneath a VLAN. */
@@ -64,9 +74,10 @@ async function readNic(
   // Plain files lie here too, as bonding_masters; the entries of a device tell it from them.
   const entries = await reader.entries(directory);
   if (entries.length === 0) return undefined;
-  const [devicePath, driver, address, speed, mtu, operState, queues] = await Promise.all([
+  const [devicePath, driver, isSwitchPort, address, speed, mtu, operState, queues] = await Promise.all([
     reader.realPath(`${directory}/device`),
-    reader.linkName(`${directory}/device/driver`),
+    reader.driver(`${directory}/device`),
+    isRepresentor(reader, directory),
     reader.label(`${directory}/address`),
     readSpeed(reader, directory),
     reader.integer(`${directory}/mtu`),
@@ -75,6 +86,7 @@ async function readNic(
   ]);
   const pciAddress = devicePath === undefined ? null : pciAddressOf(devicePath);
   const device = pciAddress === null ? undefined : pciDevices.get(pciAddress);
+  const isPhysical = devicePath !== undefined && !isSwitchPort;
   const facts: NicFacts = {
     name,
     driver: driver ?? null,
@@ -84,11 +96,11 @@ async function readNic(
     speedMbitPerSec: speed,
     mtuBytes: mtu ?? null,
     operState: operState ?? null,
-    isPhysical: devicePath !== undefined,
+    isPhysical,
     carriesDefaultRoute: false,
     rxQueues: queues.filter((queue) => /^rx-\d+$/.test(queue)).length,
     txQueues: queues.filter((queue) => /^tx-\d+$/.test(queue)).length,
-    irqs: devicePath === undefined ? [] : queueIrqs(irqsOf(name, device, irqs)),
+    irqs: isPhysical ? queueIrqs(irqsOf(name, device, irqs)) : [],
     ...(await readSriov(reader, device)),
   };
   return { facts, lower: entries.flatMap((entry) => /^lower_(.+)$/.exec(entry)?.[1] ?? []) };

@@ -37,17 +37,21 @@ const DMI_SIGNS: readonly (readonly [sign: RegExp, kind: Virtualization["kind"]]
  * @see https://systemd.io/CONTAINER_INTERFACE/
  */
 export async function readVirtualization(reader: FactReader): Promise<VirtualizationReading> {
-  const [manager, isDocker, isPodman, type, uuid, capabilities, clocksources] = await Promise.all([
-    reader.label("/run/systemd/container"),
-    reader.exists("/.dockerenv"),
-    reader.exists("/run/.containerenv"),
-    reader.label("/sys/hypervisor/type"),
-    reader.label("/sys/hypervisor/uuid"),
-    reader.label("/proc/xen/capabilities"),
-    reader.label("/sys/devices/system/clocksource/clocksource0/available_clocksource"),
-  ]);
+  const [manager, isDocker, isPodman, secondProcess, type, uuid, capabilities, clocksources] =
+    await Promise.all([
+      reader.label("/run/systemd/container"),
+      reader.exists("/.dockerenv"),
+      reader.exists("/run/.containerenv"),
+      reader.line("/proc/2/comm"),
+      reader.label("/sys/hypervisor/type"),
+      reader.label("/sys/hypervisor/uuid"),
+      reader.label("/proc/xen/capabilities"),
+      reader.label("/sys/devices/system/clocksource/clocksource0/available_clocksource"),
+    ]);
   let container: string | undefined;
   if (manager !== undefined) container = `/run/systemd/container says "${manager}"`;
+  // A machine image made from a container's keeps the marker file; the kernel's own threads are seen on the host alone.
+  else if (secondProcess === "kthreadd") container = undefined;
   else if (isDocker) container = "/.dockerenv exists";
   else if (isPodman) container = "/run/.containerenv exists";
   return {
