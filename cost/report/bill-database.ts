@@ -1,0 +1,88 @@
+import { readFileSync } from "node:fs";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { InputError } from "../../host-tuning/errors.ts";
+import type { BillFile } from "./bill-file.ts";
+
+/** One row of an answer, as DuckDB's JSON form gives it: decimals and big integers are text. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** DuckDB in this process, open on one bill and on nothing else. */
+export interface BillDatabase {
+  run(sql: string): Promise<void>;
+  rows(sql: string): Promise<readonly Row[]>;
+}
+
+/** A text of `sql/`, beside this file. */
+export function readSql(name: string): string {
+  return readFileSync(new URL(`./sql/${name}`, import.meta.url), "utf8");
+}
+
+/** A string literal that any SQL dialect reads back as `text`. */
+export function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A quoted name that any SQL dialect reads back as `name`. */
+export function sqlName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Caps what a report takes of the machine; DuckDB spills to the bill's scratch folder beyond it. */
+const MEMORY_LIMIT = "512MB";
+
+async function openLocked(file: BillFile, threads: number | undefined): Promise<DuckDBInstance> {
+  return await DuckDBInstance.create(":memory:", {
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+    allow_community_extensions: "false",
+    memory_limit: MEMORY_LIMIT,
+    temp_directory: file.scratch,
+    ...(threads === undefined ? {} : { threads: String(threads) }),
+  });
+}
+
+/** A bill can name files in no way: after this nothing but the bill can be read, and nothing can be loosened again. */
+async function lock(connection: DuckDBConnection, file: BillFile): Promise<void> {
+  await connection.run("SET TimeZone = 'UTC'");
+  await connection.run(`SET allowed_paths = [${sqlText(file.readablePath)}]`);
+  await connection.run("SET enable_external_access = false");
+  await connection.run("SET lock_configuration = true");
+}
+
+/** Errors in our SQL rather than in the bill. */
+const OUR_FAULT = /^(?:Binder|Parser|Catalog|INTERNAL) Error/i;
+
+/** The first line of what DuckDB says; the rest quotes its own options. */
+function firstLine(error: unknown): string {
+  return error instanceof Error ? (error.message.split("\n")[0] ?? error.message) : String(error);
+}
+
+/** Opens DuckDB on `file` for `use`. What DuckDB refuses about the file is an InputError. */
+export async function withBillDatabase<T>(
+  file: BillFile,
+  threads: number | undefined,
+  use: (database: BillDatabase) => Promise<T>,
+): Promise<T> {
+  const instance = await openLocked(file, threads);
+  try {
+    const connection = await instance.connect();
+    await lock(connection, file);
+    const refuse = (cause: unknown): never => {
+      if (OUR_FAULT.test(firstLine(cause))) throw cause;
+      throw new InputError(file.source, [{ path: "", message: `Cannot read: ${firstLine(cause)}` }], {
+        cause,
+      });
+    };
+    return await use({
+      run: async (sql) => {
+        await connection.run(sql).catch(refuse);
+      },
+      rows: async (sql) => {
+        const reader = await connection.runAndReadAll(sql).catch(refuse);
+        return reader.getRowObjectsJson();
+      },
+    });
+  } finally {
+    instance.closeSync();
+  }
+}

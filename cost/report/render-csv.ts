@@ -1,0 +1,75 @@
+import type { CostReport, CurrencyReport, Money } from "./cost-report.ts";
+import { balanceParts } from "./wording.ts";
+
+const HEADER = [
+  "section",
+  "currency",
+  "billing_period_first",
+  "billing_period_last",
+  "bucket",
+  "key",
+  "owner",
+  "because",
+  "lines",
+  "billed",
+  "effective",
+  "billed_rounded",
+  "effective_rounded",
+  "effective_share_percent",
+] as const;
+
+/**
+ * One field by RFC 4180. A value that a spreadsheet would run as a formula gets an apostrophe before it; amounts of
+ * money are ours and stay numbers.
+ */
+export function csvField(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Text from a bill (a tag value) made harmless for a spreadsheet. */
+function foreignText(text: string): string {
+  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+}
+
+export function csvLine(fields: readonly string[]): string {
+  return `${fields.map(csvField).join(",")}\r\n`;
+}
+
+function moneyFields(money: Money): string[] {
+  return [money.billed, money.effective, money.billedRounded, money.effectiveRounded];
+}
+
+function renderCurrency(report: CostReport, currency: CurrencyReport): string {
+  const { billingMonths, balance } = currency;
+  const start = (section: string): string[] => [
+    section,
+    currency.currency,
+    billingMonths.first,
+    billingMonths.last,
+  ];
+  const rows = currency.rows.map((row) =>
+    csvLine([
+      ...start("cost"),
+      row.bucket,
+      report.by,
+      foreignText(row.owner ?? ""),
+      row.because ?? "",
+      String(row.lines),
+      ...moneyFields(row),
+      row.effectiveSharePercent ?? "",
+    ]),
+  );
+  const balanceLine = (name: string, lines: string, money: Money): string =>
+    csvLine([...start("balance"), name, report.by, "", "", lines, ...moneyFields(money), ""]);
+  return [
+    ...rows,
+    balanceLine("bill", String(balance.lines.bill), balance.bill),
+    ...balanceParts(report, currency).map(([name, money]) => balanceLine(name, "", money)),
+    balanceLine("difference", String(balance.lines.bill - balance.lines.parts), balance.difference),
+  ].join("");
+}
+
+/** The report as CSV by RFC 4180: lines of section `cost`, then the balance sheet as lines of section `balance`. */
+export function renderCsv(report: CostReport): string {
+  return csvLine(HEADER) + report.currencies.map((currency) => renderCurrency(report, currency)).join("");
+}

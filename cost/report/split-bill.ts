@@ -1,0 +1,84 @@
+import * as z from "zod";
+import type { BillDatabase } from "./bill-database.ts";
+import { bucketSchema, reasonSchema } from "./cost-report.ts";
+import { renderBillTotalsSql, renderCostLinesSql, type SqlSettings } from "./render-sql.ts";
+
+/** DuckDB gives counts as text or number and decimals as text. */
+const countSchema = z.coerce.number().int();
+const decimalSchema = z.string().regex(/^-?\d+(\.\d+)?$/);
+
+const splitLineSchema = z.object({
+  currency: z.string(),
+  billing_month: z.string(),
+  bucket: bucketSchema,
+  owner: z.string().nullable(),
+  because: reasonSchema.nullable(),
+  provider_service: z.string(),
+  charge_category: z.enum(["Usage", "Purchase", "Tax", "Credit", "Adjustment"]),
+  line_count: countSchema,
+  ambiguous_count: countSchema,
+  billed: decimalSchema,
+  effective: decimalSchema,
+  positive_usage_billed: decimalSchema,
+  positive_usage_effective: decimalSchema,
+});
+
+const billTotalSchema = z.object({
+  currency: z.string(),
+  line_count: countSchema,
+  billed: decimalSchema,
+  effective: decimalSchema,
+  first_month: z.string(),
+  last_month: z.string(),
+  first_day: z.string(),
+  last_day: z.string(),
+  unamortized_count: countSchema,
+  unamortized_billed: decimalSchema,
+  odd_credit_count: countSchema,
+  odd_credit_billed: decimalSchema,
+  odd_credit_effective: decimalSchema,
+  other_month_count: countSchema,
+});
+
+/** Lines of the bill that are alike in all that the report shows, added up. */
+export type SplitLine = z.output<typeof splitLineSchema>;
+/** One currency of the bill, added up without any split. */
+export type BillTotal = z.output<typeof billTotalSchema>;
+
+export async function readSplitLines(
+  database: BillDatabase,
+  settings: SqlSettings,
+): Promise<readonly SplitLine[]> {
+  return z.array(splitLineSchema).parse(await database.rows(renderCostLinesSql(settings)));
+}
+
+export async function readBillTotals(
+  database: BillDatabase,
+  settings: Pick<SqlSettings, "month" | "scale">,
+): Promise<readonly BillTotal[]> {
+  return z.array(billTotalSchema).parse(await database.rows(renderBillTotalsSql(settings)));
+}
+
+const tagKeySchema = z.array(z.object({ spelling: z.string(), lines: countSchema }));
+
+/** Every tag key of the bill as it is spelled there, the most used first. */
+export async function readTagKeys(database: BillDatabase): Promise<z.output<typeof tagKeySchema>> {
+  return tagKeySchema.parse(
+    await database.rows(
+      `select u.k as spelling, count(*) as lines
+       from (select cast(json_parse(Tags) as map(varchar, varchar)) as tags from bill where Tags is not null) as t
+       cross join unnest(map_keys(tags)) as u(k)
+       group by u.k order by lines desc, spelling`,
+    ),
+  );
+}
+
+const monthSchema = z.array(z.object({ month: z.string() }));
+
+/** The billing periods that the file has, by their first month. */
+export async function readBillingMonths(database: BillDatabase): Promise<readonly string[]> {
+  const rows = await database.rows(
+    "select distinct substr(BillingPeriodStart, 1, 7) as month from bill order by month",
+  );
+  return monthSchema.parse(rows).map((row) => row.month);
+}

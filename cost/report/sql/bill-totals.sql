@@ -1,0 +1,32 @@
+-- The bill itself, by currency: what every split has to add up to. No tag is read here and nothing is classified, so
+-- that the balance sheet compares two ways of adding. Beside the sums, what is odd in the bill and accounted for as it
+-- is. Trino's dialect.
+with line as (
+  select
+    BillingCurrency as currency,
+    substr(BillingPeriodStart, 1, 7) as billing_month,
+    substr(ChargePeriodStart, 1, 10) as charge_day,
+    ChargeCategory as charge_category,
+    cast(BilledCost as DECIMAL(38,12)) as billed,
+    cast(EffectiveCost as DECIMAL(38,12)) as effective
+  from bill
+  where /*{month_filter}*/ true /*{}*/
+)
+select
+  currency,
+  count(*) as line_count,
+  sum(billed) as billed,
+  sum(effective) as effective,
+  min(billing_month) as first_month,
+  max(billing_month) as last_month,
+  min(charge_day) as first_day,
+  max(charge_day) as last_day,
+  count_if(billed > 0 and effective = 0 and charge_category = 'Usage') as unamortized_count,
+  coalesce(sum(billed) filter (where billed > 0 and effective = 0 and charge_category = 'Usage'), 0) as unamortized_billed,
+  count_if(charge_category = 'Credit' and billed <> effective) as odd_credit_count,
+  coalesce(sum(billed) filter (where charge_category = 'Credit' and billed <> effective), 0) as odd_credit_billed,
+  coalesce(sum(effective) filter (where charge_category = 'Credit' and billed <> effective), 0) as odd_credit_effective,
+  count_if(substr(charge_day, 1, 7) <> billing_month) as other_month_count
+from line
+group by currency
+order by currency

@@ -1,0 +1,25 @@
+-- What Trino has and DuckDB lacks or means otherwise, so that cost-lines.sql is one text for both.
+-- DuckDB's element_at gives a list for a map; Trino's gives the value or NULL.
+create macro element_at(m, k) as map_extract_value(m, k);
+create macro json_parse(x) as cast(x as json);
+
+-- Checks of the text of a bill, before any of it is money. These run on DuckDB only.
+-- '' and the text NULL stand for "no value", as exports write it.
+create macro bill_text(x) as nullif(nullif(trim(x), ''), 'NULL');
+create macro is_decimal(x) as regexp_full_match(x, '-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?');
+create macro is_utc(x) as
+  regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)?(Z|\+00(:?00)?)?')
+  and try_cast(regexp_extract(x, '^[^Z+]+') as timestamp) is not null;
+create macro utc(x) as try_cast(regexp_extract(x, '^[^Z+]+') as timestamp);
+create macro exponent(x) as coalesce(try_cast(nullif(regexp_extract(x, '[eE](.+)$', 1), '') as integer), 0);
+create macro mantissa(x) as regexp_extract(x, '^[^eE]+');
+-- Digits after and before the point that a number needs to be exact.
+create macro fraction_digits(x) as
+  case when is_decimal(x)
+    then greatest(length(rtrim(split_part(mantissa(x), '.', 2), '0')) - exponent(x), 0) end;
+create macro whole_digits(x) as
+  case when is_decimal(x)
+    then greatest(length(ltrim(split_part(mantissa(x), '.', 1), '-0')) + exponent(x), 1) end;
+create macro is_tags(x) as
+  case when json_valid(x) and json_type(x) = 'OBJECT'
+    then len(json_keys(x)) = len(list_distinct(json_keys(x))) else false end;
