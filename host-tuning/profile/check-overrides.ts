@@ -25,7 +25,8 @@ export function faultsOfOverrides(overrides: unknown, knobs: readonly AnyKnob[])
   });
 }
 
-function unknownKnob(id: string, knobs: readonly AnyKnob[]): string {
+/** Why an id is refused, with ids that look like it. */
+export function unknownKnob(id: string, knobs: readonly AnyKnob[]): string {
   const last = id.split(/[./]/).at(-1) ?? id;
   const near = knobs.map((knob) => knob.id).filter((known) => last.length > 2 && known.includes(last));
   const hint =

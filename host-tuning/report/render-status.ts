@@ -1,0 +1,46 @@
+import type { HostStatus, Standing, StatusEntry } from "../engine/status-of.ts";
+import { type Tone, tint } from "./colour.ts";
+import { plural, renderTable } from "./table.ts";
+
+const COLUMNS = [
+  { title: "knob", maxColumns: 30 },
+  { title: "original", maxColumns: 14 },
+  { title: "set to", maxColumns: 14 },
+  { title: "now", maxColumns: 14 },
+  { title: "standing", maxColumns: 16 },
+  { title: "since", maxColumns: 100 },
+] as const;
+
+const TONES: Readonly<Record<Standing, Tone>> = {
+  "in-force": "good",
+  drifted: "warning",
+  "gone-with-reboot": "quiet",
+  "not-there": "quiet",
+  "not-in-force": "bad",
+  unreadable: "bad",
+};
+
+/** What Bedplate holds changed on a host, for people. */
+export function renderStatus(status: HostStatus): string {
+  if (status.entries.length === 0) return "Nothing on this host is changed by Bedplate.\n";
+  const rows = status.entries.map((entry) => [
+    entry.key,
+    entry.original === "" ? "-" : entry.original,
+    entry.set,
+    entry.found ?? "-",
+    entry.standing,
+    sinceOf(entry),
+  ]);
+  const table = renderTable(COLUMNS, rows, (text, row, column) => {
+    const entry = status.entries[row];
+    return entry === undefined || column !== 4 ? text : tint(TONES[entry.standing], text);
+  });
+  const drifted = status.drifted === 0 ? "no drift" : tint("warning", `${status.drifted} drifted`);
+  return `${table}\n\n${plural(status.entries.length, "setting")} changed by Bedplate, ${drifted}; "bedplate rollback" takes them back\n`;
+}
+
+function sinceOf(entry: StatusEntry): string {
+  const when = entry.since.replace(/\.\d+Z$/, "Z");
+  const boot = entry.isThisBoot ? "this boot" : `boot ${entry.bootId?.slice(0, 8) ?? "unknown"}`;
+  return `${when}, ${boot}${entry.survivesReboot ? ", survives reboot" : ""}`;
+}

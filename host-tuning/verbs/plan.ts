@@ -1,0 +1,38 @@
+import { writeFile } from "node:fs/promises";
+import { planHost } from "../engine/plan-host.ts";
+import { InputError } from "../errors.ts";
+import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
+import { renderPlan } from "../report/render-plan.ts";
+import { errnoText } from "../sys/errno.ts";
+import { writeJson } from "./verb-frame.ts";
+import { type PlanningOptions, readVerbInput } from "./verb-input.ts";
+
+export interface PlanOptions extends PlanningOptions {
+  readonly out?: string;
+}
+
+/** Shows, and with --out saves, what apply would do. */
+export async function plan(options: PlanOptions): Promise<ExitCode> {
+  const hostPlan = await planHost(await readVerbInput(options));
+  if (options.out !== undefined) await savePlan(options.out, `${JSON.stringify(hostPlan, null, 2)}\n`);
+  if (options.json === true) writeJson(hostPlan);
+  else {
+    process.stdout.write(renderPlan(hostPlan, options));
+    if (options.out !== undefined) {
+      process.stdout.write(
+        `Saved to ${options.out}; "bedplate apply --plan ${options.out}" does this or nothing\n`,
+      );
+    }
+  }
+  return hostPlan.steps.some((step) => step.action === "failed") ? EXIT_CODE.failed : EXIT_CODE.asWanted;
+}
+
+async function savePlan(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (cause) {
+    throw new InputError(file, [{ path: "", message: `Cannot write the plan: ${errnoText(cause)}` }], {
+      cause,
+    });
+  }
+}
