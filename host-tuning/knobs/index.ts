@@ -1,15 +1,25 @@
 import { ethtoolChannelsCombined } from "./ethtool-channels-combined.ts";
 import { ethtoolRingRx } from "./ethtool-ring-rx.ts";
 import { ethtoolRingTx } from "./ethtool-ring-tx.ts";
+import { fsFileMax } from "./fs-file-max.ts";
+import { fsNrOpen } from "./fs-nr-open.ts";
 import { hugepagesNrHugepages } from "./hugepages-nr-hugepages.ts";
 import { irqSmpAffinityList } from "./irq-smp-affinity-list.ts";
+import { kernelNumaBalancing } from "./kernel-numa-balancing.ts";
 import type { AnyKnob } from "./knob.ts";
 import { netCoreRmemMax } from "./net-core-rmem-max.ts";
 import { netCoreSomaxconn } from "./net-core-somaxconn.ts";
 import { netCoreWmemMax } from "./net-core-wmem-max.ts";
+import { netIpv4IpLocalPortRange } from "./net-ipv4-ip-local-port-range.ts";
+import { netIpv4IpLocalReservedPorts } from "./net-ipv4-ip-local-reserved-ports.ts";
 import { netIpv4TcpMaxSynBacklog } from "./net-ipv4-tcp-max-syn-backlog.ts";
+import { netIpv4TcpNotsentLowat } from "./net-ipv4-tcp-notsent-lowat.ts";
 import { netIpv4TcpRmem } from "./net-ipv4-tcp-rmem.ts";
+import { netIpv4TcpSlowStartAfterIdle } from "./net-ipv4-tcp-slow-start-after-idle.ts";
+import { netIpv4TcpTwReuse } from "./net-ipv4-tcp-tw-reuse.ts";
 import { netIpv4TcpWmem } from "./net-ipv4-tcp-wmem.ts";
+import { netNetfilterNfConntrackBuckets } from "./net-netfilter-nf-conntrack-buckets.ts";
+import { netNetfilterNfConntrackMax } from "./net-netfilter-nf-conntrack-max.ts";
 import { nvidiaPersistenceMode } from "./nvidia-persistence-mode.ts";
 import { queueNrRequests } from "./queue-nr-requests.ts";
 import { queueReadAheadKb } from "./queue-read-ahead-kb.ts";
@@ -17,8 +27,16 @@ import { queueScheduler } from "./queue-scheduler.ts";
 import { rpsCpus } from "./rps-cpus.ts";
 import { scalingGovernor } from "./scaling-governor.ts";
 import { sriovNumvfs } from "./sriov-numvfs.ts";
+import { systemdAllowedCpus } from "./systemd-allowed-cpus.ts";
+import { systemdLimitNofile } from "./systemd-limit-nofile.ts";
+import { systemdNumapolicy } from "./systemd-numapolicy.ts";
 import { transparentHugepageDefrag } from "./transparent-hugepage-defrag.ts";
 import { transparentHugepageEnabled } from "./transparent-hugepage-enabled.ts";
+import { vmDirtyBackgroundBytes } from "./vm-dirty-background-bytes.ts";
+import { vmDirtyBytes } from "./vm-dirty-bytes.ts";
+import { vmMaxMapCount } from "./vm-max-map-count.ts";
+import { vmOvercommitMemory } from "./vm-overcommit-memory.ts";
+import { vmSwappiness } from "./vm-swappiness.ts";
 
 /**
  * Every knob, by family and then by id; a knob that another one resets (`after`) comes behind it. This is the order of
@@ -30,9 +48,31 @@ export const KNOBS: readonly AnyKnob[] = [
   netCoreRmemMax,
   netCoreSomaxconn,
   netCoreWmemMax,
+  netIpv4IpLocalPortRange,
+  netIpv4IpLocalReservedPorts,
   netIpv4TcpMaxSynBacklog,
+  netIpv4TcpNotsentLowat,
   netIpv4TcpRmem,
+  netIpv4TcpSlowStartAfterIdle,
+  netIpv4TcpTwReuse,
   netIpv4TcpWmem,
+  netNetfilterNfConntrackBuckets,
+  netNetfilterNfConntrackMax,
+  // vm
+  vmDirtyBackgroundBytes,
+  vmDirtyBytes,
+  vmMaxMapCount,
+  vmOvercommitMemory,
+  vmSwappiness,
+  // kernel
+  kernelNumaBalancing,
+  // fs
+  fsFileMax,
+  fsNrOpen,
+  // systemd
+  systemdAllowedCpus,
+  systemdLimitNofile,
+  systemdNumapolicy,
   // memory
   hugepagesNrHugepages,
   transparentHugepageDefrag,

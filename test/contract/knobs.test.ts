@@ -9,7 +9,7 @@ import type { HostProfile } from "../../host-tuning/profile/host-profile.ts";
 import type { Host } from "../../host-tuning/sys/host.ts";
 import { openHost } from "../../host-tuning/sys/live-host.ts";
 import { arbitraryFacts, arbitraryProfile, sampleFacts, sampleNic, sampleProfile } from "../helpers/facts.ts";
-import { type HostRoot, createHostRoot } from "../helpers/host-root.ts";
+import { type HostRoot, type HostTree, createHostRoot } from "../helpers/host-root.ts";
 import { stockHost } from "../helpers/stock-host.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
@@ -109,19 +109,38 @@ describe("the registry", () => {
   });
 });
 
+/** The stock host, and one where everything that a stock host has in plenty is scarce. */
+const HOSTS: readonly HostTree[] = [stockHost(), { ...stockHost(), "/proc/sys/fs/file-max": "65536\n" }];
+
+let roots: HostRoot[] = [];
+let hosts: Host[] = [];
+let bare: HostRoot;
+
+beforeAll(async () => {
+  roots = await Promise.all(HOSTS.map((tree) => createHostRoot(tree)));
+  hosts = roots.map(({ root }) => openHost(root));
+  bare = await createHostRoot({});
+});
+
+afterAll(async () => {
+  for (const root of [...roots, bare]) await root[Symbol.asyncDispose]();
+});
+
+/** What a knob reads on those hosts, for each of its targets. */
+async function readAll(knob: AnyKnob): Promise<{ target: Target; profile: HostProfile; current: unknown }[]> {
+  const found = [];
+  for (const host of hosts) {
+    for (const profile of Object.values(PROFILES)) {
+      for (const target of targetsOf(knob, FACTS, profile)) {
+        const current = await knob.read(host, target);
+        if (current !== undefined) found.push({ target, profile, current });
+      }
+    }
+  }
+  return found;
+}
+
 describe.each(KNOBS.map((knob) => ({ id: knob.id, knob })))("$id", ({ knob }) => {
-  let root: HostRoot;
-  let host: Host;
-
-  beforeAll(async () => {
-    root = await createHostRoot(stockHost());
-    host = openHost(root.root);
-  });
-
-  afterAll(async () => {
-    await root[Symbol.asyncDispose]();
-  });
-
   it("stands in a file that is named after it", () => {
     expect(existsSync(resolve(REPOSITORY, "host-tuning/knobs", fileNameOf(knob.id)))).toBe(true);
   });
@@ -151,7 +170,6 @@ describe.each(KNOBS.map((knob) => ({ id: knob.id, knob })))("$id", ({ knob }) =>
   });
 
   it("never finds itself on a host that has no such file", async () => {
-    await using bare = await createHostRoot({});
     for (const profile of Object.values(PROFILES)) {
       for (const target of targetsOf(knob, FACTS, profile)) {
         expect(await knob.read(openHost(bare.root), target)).toBeUndefined();
@@ -159,65 +177,70 @@ describe.each(KNOBS.map((knob) => ({ id: knob.id, knob })))("$id", ({ knob }) =>
     }
   });
 
-  it.each(Object.entries(PROFILES))("reads back what it wrote, then is right: %s", async (_, profile) => {
+  it("reads back what it wrote, then is right", async () => {
     await using fresh = await createHostRoot(stockHost());
     const tree = openHost(fresh.root);
-    for (const target of targetsOf(knob, FACTS, profile)) {
-      const before = await knob.read(tree, target);
-      if (before === undefined) continue;
-      const first = knob.desired({ facts: FACTS, profile, current: before, target });
-      if (first.kind === "leave") continue;
-      if (!(await applyToTree(tree, knob.writes(first.value, target, before)))) continue;
-      const found = await knob.read(tree, target);
-      expect(isSatisfied(knob, found, first.value), `${String(found)} for ${String(first.value)}`).toBe(true);
-      const second = knob.desired({ facts: FACTS, profile, current: found, target });
-      if (second.kind === "set") {
-        expect(isSatisfied(knob, found, second.value)).toBe(true);
+    for (const profile of Object.values(PROFILES)) {
+      for (const target of targetsOf(knob, FACTS, profile)) {
+        const before = await knob.read(tree, target);
+        if (before === undefined) continue;
+        const first = knob.desired({ facts: FACTS, profile, current: before, target });
+        if (first.kind === "leave") continue;
+        if (!(await applyToTree(tree, knob.writes(first.value, target, before)))) continue;
+        const found = await knob.read(tree, target);
+        const both = `${String(found)} for ${String(first.value)}`;
+        expect(isSatisfied(knob, found, first.value), both).toBe(true);
+        const second = knob.desired({ facts: FACTS, profile, current: found, target });
+        if (second.kind === "set") expect(isSatisfied(knob, found, second.value), both).toBe(true);
       }
     }
   });
 
-  it("moves something in at least one of the profiles, or needs a tool or another host to be read", async () => {
-    const decisions: string[] = [];
-    for (const profile of Object.values(PROFILES)) {
-      for (const target of targetsOf(knob, FACTS, profile)) {
-        const current = await knob.read(host, target);
-        if (current === undefined) return;
-        decisions.push(knob.desired({ facts: FACTS, profile, current, target }).kind);
-      }
-    }
+  it("moves something on at least one of the hosts, or needs a tool to be read", async () => {
+    const decisions = (await readAll(knob)).map(
+      ({ target, profile, current }) => knob.desired({ facts: FACTS, profile, current, target }).kind,
+    );
     if (decisions.length > 0) expect(decisions).toContain("set");
   });
+});
 
+describe("every knob", () => {
   it("decides on any host for any profile, with a value of its own kind, a reason and allowed paths", async () => {
-    const currents: unknown[] = [];
-    for (const profile of Object.values(PROFILES)) {
-      for (const target of targetsOf(knob, FACTS, profile)) {
-        const current = await knob.read(host, target);
-        if (current !== undefined) currents.push(current);
-      }
-    }
-    if (currents.length === 0) return;
+    const currents = new Map<AnyKnob, unknown[]>();
+    for (const knob of KNOBS)
+      currents.set(
+        knob,
+        (await readAll(knob)).map(({ current }) => current),
+      );
     fc.assert(
-      fc.property(
-        arbitraryFacts,
-        arbitraryProfile,
-        fc.constantFrom(...currents),
-        (facts, profile, current) => {
+      fc.property(arbitraryFacts, arbitraryProfile, fc.nat(), (facts, profile, choice) => {
+        for (const [knob, found] of currents) {
+          if (found.length === 0) continue;
+          const current = found[choice % found.length];
           for (const target of targetsOf(knob, facts, profile)) {
-            const desired = knob.desired({ facts, profile, current, target });
-            expect(desired.because).toMatch(/\S/);
-            expect(desired.because).not.toMatch(/undefined|NaN|Infinity|\[object/);
-            if (desired.kind === "leave") continue;
-            expect(knob.value.parse(desired.value)).toEqual(desired.value);
-            for (const write of knob.writes(desired.value, target, current)) {
-              if (write.kind !== "tool") expect(write.path).toMatch(ALLOWED_PATH);
-              if (write.kind === "kernel-file") expect(write.text).toMatch(/^[^\n]*\n$/);
-            }
+            checkDecision(knob, target, current, facts, profile);
           }
-        },
-      ),
-      { numRuns: 100 },
+        }
+      }),
+      { numRuns: 200 },
     );
   });
 });
+
+function checkDecision(
+  knob: AnyKnob,
+  target: Target,
+  current: unknown,
+  facts: HostFacts,
+  profile: HostProfile,
+): void {
+  const desired = knob.desired({ facts, profile, current, target });
+  expect(desired.because, knob.id).toMatch(/\S/);
+  expect(desired.because, knob.id).not.toMatch(/undefined|NaN|Infinity|\[object/);
+  if (desired.kind === "leave") return;
+  expect(knob.value.parse(desired.value), knob.id).toEqual(desired.value);
+  for (const write of knob.writes(desired.value, target, current)) {
+    if (write.kind !== "tool") expect(write.path, knob.id).toMatch(ALLOWED_PATH);
+    if (write.kind === "kernel-file") expect(write.text, knob.id).toMatch(/^[^\n]*\n$/);
+  }
+}

@@ -352,6 +352,7 @@ function stockService(): HostTree {
   return {
     "/etc/systemd/system/mcp-service.service":
       "[Unit]\nDescription=MCP service\n\n[Service]\nExecStart=/usr/bin/node /srv/mcp/main.js\n\n[Install]\nWantedBy=multi-user.target\n",
+    "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory hugetlb pids rdma misc\n",
     [`${cgroup}/cgroup.procs`]: `${pid}\n`,
     [`${cgroup}/cpuset.cpus`]: "\n",
     [`${cgroup}/cpuset.cpus.effective`]: "0-15\n",

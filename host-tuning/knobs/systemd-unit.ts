@@ -1,0 +1,111 @@
+import type { HostFacts } from "../facts/host-facts.ts";
+import type { HostProfile } from "../profile/host-profile.ts";
+import type { Host } from "../sys/host.ts";
+import type { ConfigFileWrite, Target } from "./knob.ts";
+
+/** Where systemd looks for units and drop-ins, the first wins. /lib is /usr/lib on merged hosts. */
+const UNIT_FOLDERS = [
+  "/etc/systemd/system",
+  "/run/systemd/system",
+  "/usr/local/lib/systemd/system",
+  "/usr/lib/systemd/system",
+  "/lib/systemd/system",
+] as const;
+
+export const NO_SYSTEMD_SERVICE = "the profile's service does not run under systemd on this host";
+
+/** The service as the one target of a systemd knob; none where Kubernetes or another init runs it. */
+export function serviceTarget(facts: HostFacts, profile: HostProfile): readonly Target[] {
+  if (profile.service.runtime !== "systemd" || facts.initSystem !== "systemd") return [];
+  return [{ name: profile.service.unit }];
+}
+
+/** A host without this folder has no systemd, or is a tree in which nobody has looked. */
+export function hasSystemd(host: Host): Promise<boolean> {
+  return host.exists("/etc/systemd/system");
+}
+
+/** A drop-in of ours; daemon-reload makes systemd read it, the service gets it when it starts again. */
+export function dropIn(target: Target, name: string, settings: readonly string[]): ConfigFileWrite {
+  return {
+    kind: "config-file",
+    path: `/etc/systemd/system/${target.name}.d/50-bedplate-${name}.conf`,
+    text: ["# Written by bedplate, taken back by bedplate rollback.", "[Service]", ...settings, ""].join(
+      "\n",
+    ),
+    reload: [["systemctl", "daemon-reload"]],
+  };
+}
+
+/** "tools@7.service" is an instance of "tools@.service"; other units have no template. */
+function templateOf(unit: string): string | undefined {
+  const at = unit.indexOf("@");
+  return at <= 0 ? undefined : `${unit.slice(0, at + 1)}.service`;
+}
+
+/**
+ * What unit file and drop-ins assign to `key`, in the order in which systemd reads them: the unit file of the first
+ * folder that has it, then drop-ins by file name, where a name in an earlier folder hides the same name in a later one.
+ */
+export async function readUnitAssignments(host: Host, unit: string, key: string): Promise<string[]> {
+  const names = [unit, templateOf(unit)].filter((name) => name !== undefined);
+  const texts = [await firstText(host, names), ...(await dropInTexts(host, names))];
+  return texts.flatMap((text) => assignmentsIn(text, key));
+}
+
+async function firstText(host: Host, names: readonly string[]): Promise<string> {
+  for (const name of names) {
+    for (const folder of UNIT_FOLDERS) {
+      const text = await host.readText(`${folder}/${name}`);
+      if (text !== undefined) return text;
+    }
+  }
+  return "";
+}
+
+async function dropInTexts(host: Host, names: readonly string[]): Promise<string[]> {
+  const pathByFile = new Map<string, string>();
+  for (const folder of UNIT_FOLDERS) {
+    for (const name of names) {
+      for (const file of await host.list(`${folder}/${name}.d`)) {
+        if (file.endsWith(".conf") && !pathByFile.has(file))
+          pathByFile.set(file, `${folder}/${name}.d/${file}`);
+      }
+    }
+  }
+  const paths = [...pathByFile].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+  return await Promise.all(paths.map(async (path) => (await host.readText(path)) ?? ""));
+}
+
+/** Values of `key=` lines of the [Service] section, comments left out. */
+function assignmentsIn(text: string, key: string): string[] {
+  const values: string[] = [];
+  let section = "";
+  for (const line of text.split("\n").map((line) => line.trim())) {
+    if (line.startsWith("[")) section = line;
+    else if (section === "[Service]" && line.startsWith(`${key}=`))
+      values.push(line.slice(key.length + 1).trim());
+  }
+  return values;
+}
+
+/** First process in the service's cgroup; `undefined` when the service is not running. */
+export async function readServicePid(host: Host, unit: string): Promise<number | undefined> {
+  const slice = (await readUnitAssignments(host, unit, "Slice")).at(-1) ?? defaultSlice(unit);
+  const text = await host.readText(`/sys/fs/cgroup${sliceFolder(slice)}/${unit}/cgroup.procs`);
+  const first = text?.trim().split("\n")[0];
+  return first !== undefined && /^[1-9]\d*$/.test(first) ? Number(first) : undefined;
+}
+
+/** Instances of a template share a slice of their own below system.slice: tools@7.service is in system-tools.slice. */
+function defaultSlice(unit: string): string {
+  const template = templateOf(unit);
+  if (template === undefined) return "system.slice";
+  return `system-${template.slice(0, template.indexOf("@")).replaceAll("-", String.raw`\x2d`)}.slice`;
+}
+
+/** "a-b.slice" lies in "a.slice". */
+function sliceFolder(slice: string): string {
+  const parts = slice.replace(/\.slice$/, "").split("-");
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join("-")}.slice`).join("");
+}

@@ -1,0 +1,51 @@
+import { clamp, powerOfTwoAtLeast, raiseTo } from "./desired.ts";
+import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
+
+/** The kernel's default: the ELF core dump's 16-bit section count less a few. */
+const KERNEL_DEFAULT = 65_530;
+
+/** Our choice: about 230 MB of kernel memory for a process that uses them all. */
+const MOST = 1_048_576;
+
+const KIB = 1024;
+
+/** V8 maps its heap in pages of 256 KiB: the most a Node process needs in the course of things. */
+const HEAP_PAGE_BYTES = 256 * KIB;
+
+/** A vector index, many isolates or a JVM map smaller pieces. Our choice. */
+const SMALL_MAP_BYTES = 64 * KIB;
+
+/**
+ * vm.max_map_count: memory mappings that one process may have.
+ *
+ * Node.js died of the default on large hosts (amazon-ecs-ami#251). Anchors: 262144 (TuneD openshift), 524288 (EKS,
+ * Bottlerocket), 1600000 (TuneD mssql), 2147483647 (saptune). The memory that there is to map decides: one mapping for
+ * each 256 KiB, for each 64 KiB where the profile says that the service uses many. The preset has no say.
+ *
+ * @unit maps
+ * @example 64 GiB / 256 KiB = 262 144; 2 GiB need 8192, so the kernel's 65 530 stays
+ */
+export const vmMaxMapCount = integerSysctl({
+  id: "vm.max_map_count",
+  title: "Memory mappings of one process",
+  unit: "maps",
+  scope: "host",
+  takesEffect: "now",
+  range: [0, INT32_MAX],
+  risk: { level: "low", what: "a runaway process can take more kernel memory, about 230 bytes a mapping" },
+  kernelDefault: "65530",
+  sources: [
+    "https://docs.kernel.org/admin-guide/sysctl/vm.html#max-map-count",
+    "https://github.com/aws/amazon-ecs-ami/issues/251",
+  ],
+  desired(input) {
+    const { usesMemoryMaps } = input.profile.workload;
+    const mapBytes = usesMemoryMaps ? SMALL_MAP_BYTES : HEAP_PAGE_BYTES;
+    const { totalBytes } = input.facts.memory;
+    const needed = Math.ceil(totalBytes / mapBytes);
+    const value =
+      needed <= KERNEL_DEFAULT ? KERNEL_DEFAULT : clamp(powerOfTwoAtLeast(needed), KERNEL_DEFAULT, MOST);
+    const because = `${needed} mappings of ${mapBytes / KIB} KiB (${usesMemoryMaps ? "small ones, as the profile says" : "a V8 heap page"}) cover ${totalBytes} bytes of memory; between ${KERNEL_DEFAULT} and ${MOST}`;
+    return raiseTo({ value, because }, input);
+  },
+});
