@@ -66,7 +66,7 @@ function oneshot(phase: "early" | "late", timeoutSeconds: number): UnitSection {
       ["ExecStartPre", "-udevadm settle --timeout=30"],
       [
         "ExecStart",
-        `${HOST_PATHS.node} ${HOST_PATHS.agentMain} apply --phase ${phase} --profile ${HOST_PATHS.profile}`,
+        `${HOST_PATHS.node} ${HOST_PATHS.agentMain} apply --log-json --phase ${phase} --profile ${HOST_PATHS.profile}`,
       ],
       { why: "4: applied, and a part of it needs a reboot to take effect" },
       ["SuccessExitStatus", "4"],
