@@ -1,20 +1,11 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from "commander";
-import { agentVersion } from "./agent-version.ts";
-import { EXIT_CODE } from "./exit-code.ts";
+import { Command } from "commander";
 import { addAgentVerbs } from "./verbs/agent-program.ts";
+import { runProgram } from "./verbs/run-program.ts";
 
-// The reader of a pipe (head, less) may leave before we are done.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit();
-  throw error;
-});
-
+/** The agent on a host. In a checkout cli/bedplate.ts has the same verbs and more. */
 const program = new Command("bedplate")
   .description("Tunes this host for the MCP servers on it, verifies every change and can take it back")
-  .version(agentVersion)
-  .showHelpAfterError()
-  .exitOverride()
   .addHelpText(
     "after",
     `
@@ -27,11 +18,4 @@ Examples:
 Exit codes: 0 as wanted, 1 something failed, 2 bad input, 3 drift or a stale plan, 4 reboot needed`,
   );
 addAgentVerbs(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  // Commander has said what is wrong already; asking for help is no fault.
-  process.exitCode = error.exitCode === 0 ? EXIT_CODE.asWanted : EXIT_CODE.badInput;
-}
+await runProgram(program);

@@ -102,7 +102,14 @@ function sections(facts: HostFacts): string[] {
 function section(title: string, names: readonly string[], rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
   const columns = names.map((name) => ({ title: name, maxColumns: 36 }));
-  return ["", tint("strong", title), renderTable(columns, rows)];
+  return [
+    "",
+    tint("strong", title),
+    renderTable(
+      columns,
+      rows.map((cells) => ({ cells })),
+    ),
+  ];
 }
 
 function field(label: string, value: string): string[] {

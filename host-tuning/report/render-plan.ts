@@ -1,13 +1,12 @@
 import type { HostPlan, PlanStep } from "../engine/host-plan.ts";
 import { type Tone, tint } from "./colour.ts";
-import { plural, printable, renderTable } from "./table.ts";
+import { plural, printable, renderTable, valueCell } from "./table.ts";
 
 const COLUMNS = [
-  { title: "knob", maxColumns: 30 },
+  { title: "knob", maxColumns: 40 },
   { title: "now", maxColumns: 16 },
   { title: "wanted", maxColumns: 16 },
-  { title: "action", maxColumns: 13 },
-  { title: "why", maxColumns: 100 },
+  { title: "action", maxColumns: 100 },
 ] as const;
 
 const TONES: Readonly<Record<PlanStep["action"], Tone>> = {
@@ -42,13 +41,15 @@ export function renderPlan(plan: HostPlan, options: { readonly all?: boolean } =
 }
 
 function table(steps: readonly PlanStep[]): string {
-  const rows = steps.map((step) => [
-    step.key,
-    step.beforeText === "" ? "-" : step.beforeText,
-    step.after === null ? "-" : step.afterText,
-    step.action,
-    whyOf(step),
-  ]);
+  const rows = steps.map((step) => ({
+    cells: [
+      step.key,
+      valueCell(step.before === null ? null : step.beforeText),
+      valueCell(step.after === null ? null : step.afterText),
+      step.action,
+    ],
+    note: whyOf(step),
+  }));
   return renderTable(COLUMNS, rows, (text, row, column) => {
     const step = steps[row];
     return step === undefined || column !== 3 ? text : tint(TONES[step.action], text);

@@ -1,14 +1,13 @@
 import { tint, toneOf } from "./colour.ts";
 import { type HostReport, type ReportEntry, OUTCOMES } from "./host-report.ts";
-import { plural, printable, renderTable } from "./table.ts";
+import { plural, printable, renderTable, valueCell } from "./table.ts";
 
 const COLUMNS = [
-  { title: "knob", maxColumns: 30 },
+  { title: "knob", maxColumns: 40 },
   { title: "before", maxColumns: 14 },
   { title: "wanted", maxColumns: 14 },
   { title: "found", maxColumns: 14 },
-  { title: "outcome", maxColumns: 13 },
-  { title: "why", maxColumns: 100 },
+  { title: "outcome", maxColumns: 100 },
 ] as const;
 
 const VERBS = { apply: "Applied to", verify: "Verified on", rollback: "Rolled back on" } as const;
@@ -35,14 +34,16 @@ function nothing(report: HostReport): string {
 }
 
 function table(entries: readonly ReportEntry[]): string {
-  const rows = entries.map((entry) => [
-    entry.key,
-    entry.before ?? "-",
-    entry.wanted ?? "-",
-    entry.found ?? "-",
-    entry.isDrifted ? `${entry.outcome} (drifted)` : entry.outcome,
-    whyOf(entry),
-  ]);
+  const rows = entries.map((entry) => ({
+    cells: [
+      entry.key,
+      valueCell(entry.before),
+      valueCell(entry.wanted),
+      valueCell(entry.found),
+      entry.isDrifted ? `${entry.outcome} (drifted)` : entry.outcome,
+    ],
+    note: whyOf(entry),
+  }));
   return renderTable(COLUMNS, rows, (text, row, column) => {
     const entry = entries[row];
     if (entry === undefined || column !== 4) return text;

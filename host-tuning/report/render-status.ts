@@ -1,14 +1,13 @@
 import type { HostStatus, Standing, StatusEntry } from "../engine/status-of.ts";
 import { type Tone, tint } from "./colour.ts";
-import { plural, renderTable } from "./table.ts";
+import { plural, renderTable, valueCell } from "./table.ts";
 
 const COLUMNS = [
-  { title: "knob", maxColumns: 30 },
+  { title: "knob", maxColumns: 40 },
   { title: "original", maxColumns: 14 },
   { title: "set to", maxColumns: 14 },
   { title: "now", maxColumns: 14 },
-  { title: "standing", maxColumns: 16 },
-  { title: "since", maxColumns: 100 },
+  { title: "standing", maxColumns: 100 },
 ] as const;
 
 const TONES: Readonly<Record<Standing, Tone>> = {
@@ -23,14 +22,16 @@ const TONES: Readonly<Record<Standing, Tone>> = {
 /** What Bedplate holds changed on a host, for people. */
 export function renderStatus(status: HostStatus): string {
   if (status.entries.length === 0) return "Nothing on this host is changed by Bedplate.\n";
-  const rows = status.entries.map((entry) => [
-    entry.key,
-    entry.original === "" ? "-" : entry.original,
-    entry.set,
-    entry.found ?? "-",
-    entry.standing,
-    sinceOf(entry),
-  ]);
+  const rows = status.entries.map((entry) => ({
+    cells: [
+      entry.key,
+      valueCell(entry.original),
+      valueCell(entry.set),
+      valueCell(entry.found),
+      entry.standing,
+    ],
+    note: sinceOf(entry),
+  }));
   const table = renderTable(COLUMNS, rows, (text, row, column) => {
     const entry = status.entries[row];
     return entry === undefined || column !== 4 ? text : tint(TONES[entry.standing], text);
@@ -42,5 +43,5 @@ export function renderStatus(status: HostStatus): string {
 function sinceOf(entry: StatusEntry): string {
   const when = entry.since.replace(/\.\d+Z$/, "Z");
   const boot = entry.isThisBoot ? "this boot" : `boot ${entry.bootId?.slice(0, 8) ?? "unknown"}`;
-  return `${when}, ${boot}${entry.survivesReboot ? ", survives reboot" : ""}`;
+  return `since ${when}, ${boot}${entry.survivesReboot ? ", survives reboot" : ""}`;
 }

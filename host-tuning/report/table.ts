@@ -3,6 +3,8 @@ export const PAGE_COLUMNS = 100;
 
 const GAP = "  ";
 
+const MIN_LAST_COLUMNS = 20;
+
 export interface Column {
   readonly title: string;
   /** Widest it may get; the last column takes what is left. */
@@ -52,27 +54,47 @@ function breakAt(word: string, columns: number): number {
   return columns;
 }
 
-/** Rows in columns, each as wide as its text needs, the last one wrapped to the page. */
+export interface Row {
+  readonly cells: readonly string[];
+  /** Shown below the cells over the page's width, as reasons are sentences. */
+  readonly note?: string;
+}
+
+const NOTE_INDENT = "    ";
+
+/** Rows in columns, each as wide as its text needs; cells and notes that are longer are wrapped. */
 export function renderTable(
   columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+  rows: readonly Row[],
   paint: Paint = (text) => text,
 ): string {
   const widths = columns.map((column, index) => {
-    const longest = Math.max(column.title.length, ...rows.map((row) => printable(row[index] ?? "").length));
+    const longest = Math.max(
+      column.title.length,
+      ...rows.map(({ cells }) => printable(cells[index] ?? "").length),
+    );
     return Math.min(longest, column.maxColumns);
   });
   const taken = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0);
-  widths[widths.length - 1] = Math.max(20, PAGE_COLUMNS - taken);
+  widths[widths.length - 1] = Math.max(MIN_LAST_COLUMNS, PAGE_COLUMNS - taken);
   const header = columns.map((column) => column.title);
   const underline = columns.map((column, index) =>
     "-".repeat(Math.min(widths[index] ?? 0, column.title.length)),
   );
+  const plain = (text: string): string => text;
   return [
-    renderRow(header, widths, (text) => text),
-    renderRow(underline, widths, (text) => text),
-    ...rows.map((row, index) => renderRow(row, widths, (text, column) => paint(text, index, column))),
+    renderRow(header, widths, plain),
+    renderRow(underline, widths, plain),
+    ...rows.flatMap(({ cells, note }, index) => [
+      renderRow(cells, widths, (text, column) => paint(text, index, column)),
+      ...noteLines(note),
+    ]),
   ].join("\n");
+}
+
+function noteLines(note: string | undefined): string[] {
+  if (note === undefined || note === "") return [];
+  return wrap(note, PAGE_COLUMNS - NOTE_INDENT.length).map((line) => NOTE_INDENT + line);
 }
 
 function renderRow(
@@ -97,4 +119,10 @@ function renderRow(
 /** "3 disks", "1 disk". */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
+}
+
+/** A value as a cell shows it: what there is not is a dash, and an empty one says so. */
+export function valueCell(value: string | null): string {
+  if (value === null) return "-";
+  return value === "" ? "(empty)" : value;
 }

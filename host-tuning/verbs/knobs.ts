@@ -34,7 +34,9 @@ export async function knobs(options: { readonly json?: boolean }): Promise<ExitC
       ),
     );
   } else {
-    const rows = KNOBS.map((knob) => [knob.id, knob.family, knob.unit, knob.phase, knob.title]);
+    const rows = KNOBS.map((knob) => ({
+      cells: [knob.id, knob.family, knob.unit, knob.phase, knob.title],
+    }));
     process.stdout.write(`${renderTable(COLUMNS, rows)}\n\n${plural(KNOBS.length, "knob")}\n`);
   }
   return await Promise.resolve(EXIT_CODE.asWanted);
