@@ -35,7 +35,11 @@ export function createServiceServer(parts: ServiceParts): ServiceServer {
   const isOriginAllowed = originValidation([...LOOPBACK_NAMES, ...config.allowedOrigins]);
   const answerMcp = toNodeHandler(handler, {
     maxRequestBodySize: config.maxBodyBytes,
-    onerror: (error) => log.error({ event: "request-failed", err: error }),
+    onerror: (error) => {
+      // A client that leaves in the middle of its own request is no failure of the service.
+      const hasClientLeft = "code" in error && error.code === "ECONNRESET";
+      log[hasClientLeft ? "debug" : "error"]({ event: "request-failed", err: error });
+    },
   });
   let inFlight = 0;
   let isDraining = false;
