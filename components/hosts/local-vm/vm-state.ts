@@ -1,6 +1,9 @@
 import type { HostReport } from "../../../host-tuning/report/host-report.ts";
 import type { LocalVmSpec } from "./vm-spec.ts";
 
+/** KVM where a probe has booted under it, else software emulation. */
+export type Accelerator = "kvm" | "tcg";
+
 /** The stretches of a bring-up, in order. `agent` and `service` only where the spec's readiness names them. */
 export type LocalVmPhase = "packages" | "image" | "boot" | "cloud-init" | "agent" | "service";
 
@@ -18,7 +21,7 @@ export interface LocalVmState {
   readonly stateDir: string;
   readonly spec: LocalVmSpec;
   readonly isRunning: boolean;
-  readonly accelerator: "kvm" | "tcg";
+  readonly accelerator: Accelerator;
   /** Where the ports below are: always this machine's loopback. */
   readonly address: "127.0.0.1";
   readonly sshPort: number;
@@ -44,7 +47,10 @@ export interface SshResult {
 export interface LocalVm {
   readonly state: LocalVmState;
   /** Runs one command line in the guest's shell as root. Never throws on a non-zero exit. */
-  ssh(command: string, options?: { readonly timeoutMillis?: number; readonly input?: string }): Promise<SshResult>;
+  ssh(
+    command: string,
+    options?: { readonly timeoutMillis?: number; readonly input?: string },
+  ): Promise<SshResult>;
   /** Bytes of a file in the guest; `undefined` when there is none. */
   readFile(path: string): Promise<Buffer | undefined>;
   /** Copies a file or folder of this machine into the guest. */

@@ -1,0 +1,243 @@
+import { mkdir, realpath, rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseContract } from "../../../host-tuning/profile/parse-contract.ts";
+import { chooseAccelerator } from "./accelerator.ts";
+import { withExclusiveLock } from "./exclusive-lock.ts";
+import { waitForCloudInit, waitForReport, waitForService, waitForSsh } from "./guest-wait.ts";
+import type { VmImage } from "./image/image-cache.ts";
+import { ensureLocalImage } from "./local-image.ts";
+import { findVmProcesses, makeVm, startVm } from "./make-vm.ts";
+import { ensureParts } from "./packages.ts";
+import { isAlive, killProcess, type ProcessIdentity } from "./process-identity.ts";
+import { runQmp } from "./qmp.ts";
+import {
+  closeSshMaster,
+  copyOverSsh,
+  hasSshMaster,
+  openSshMaster,
+  runSsh,
+  sshCommand,
+} from "./ssh-client.ts";
+import { LocalVmError } from "./vm-error.ts";
+import { isReplaceNeeded, type LocalVmSpec, type LocalVmSpecInput, localVmSpecSchema } from "./vm-spec.ts";
+import type { BringUpOptions, LocalVm, LocalVmBringUp, LocalVmPhase, LocalVmState } from "./vm-state.ts";
+import { cacheDir, defaultStateDir, readRecord, type VmRecord } from "./vm-store.ts";
+
+export { defaultStateDir } from "./vm-store.ts";
+export { artifactUrl, isReplaceNeeded, localVmSpecSchema } from "./vm-spec.ts";
+export type { LocalVmSpec, LocalVmSpecInput } from "./vm-spec.ts";
+export type { BringUpOptions, LocalVm, LocalVmBringUp, LocalVmProgress, LocalVmState } from "./vm-state.ts";
+export { LocalVmError } from "./vm-error.ts";
+
+const LOCK_WAIT_MILLIS = 120_000;
+const POWERDOWN_MILLIS = 60_000;
+
+interface Started {
+  readonly record: VmRecord;
+  readonly qemu: ProcessIdentity;
+}
+
+/** Measures phases and passes progress on. */
+class PhaseClock {
+  readonly phases: { name: LocalVmPhase; durationMillis: number }[] = [];
+  readonly #progress: NonNullable<BringUpOptions["progress"]>;
+
+  constructor(progress: BringUpOptions["progress"]) {
+    this.#progress = progress ?? (() => undefined);
+  }
+
+  async run<T>(
+    name: LocalVmPhase,
+    message: string,
+    body: (say: (message: string) => void) => Promise<T>,
+  ): Promise<T> {
+    const startedAt = performance.now();
+    const say = (text: string): void => this.#progress({ phase: name, message: text });
+    say(message);
+    const result = await body(say);
+    this.phases.push({ name, durationMillis: Math.round(performance.now() - startedAt) });
+    return result;
+  }
+}
+
+function stateOf(stateDir: string, record: VmRecord, isRunning: boolean): LocalVmState {
+  return {
+    name: record.spec.name,
+    id: record.id,
+    stateDir,
+    spec: record.spec,
+    isRunning,
+    accelerator: record.accelerator,
+    address: "127.0.0.1",
+    sshPort: record.sshPort,
+    servicePort: record.servicePort,
+    sshCommand: sshCommand(stateDir, record.sshPort),
+  };
+}
+
+/** Asks the guest to power off by its power button; after a minute the power is cut. */
+async function powerDown(stateDir: string, qemu: ProcessIdentity): Promise<void> {
+  await runQmp(stateDir, "system_powerdown");
+  const deadline = Date.now() + POWERDOWN_MILLIS;
+  while ((await isAlive(qemu)) && Date.now() < deadline) await sleep(200);
+  await killProcess(qemu);
+}
+
+async function killAll(qemus: readonly ProcessIdentity[]): Promise<void> {
+  await Promise.all(qemus.map((qemu) => killProcess(qemu)));
+}
+
+/** A VM of this spec that runs already, else `undefined`. */
+async function findRunning(stateDir: string, spec: LocalVmSpec): Promise<Started | undefined> {
+  const record = await readRecord(stateDir);
+  const [qemu, ...others] = await findVmProcesses(stateDir);
+  if (record?.isComplete !== true || qemu === undefined || others.length > 0) return undefined;
+  return JSON.stringify(record.spec) === JSON.stringify(spec) ? { record, qemu } : undefined;
+}
+
+/** Brings the folder from whatever state a former run left it in to a started QEMU of `spec`. */
+async function startFrom(
+  stateDir: string,
+  spec: LocalVmSpec,
+  image: VmImage,
+  say: (message: string) => void,
+): Promise<Started> {
+  const qemus = await findVmProcesses(stateDir);
+  const record = await readRecord(stateDir);
+  const { accelerator, because } = await chooseAccelerator({ ...image, cacheDir: cacheDir() });
+  const how = accelerator === "kvm" ? `KVM: ${because}` : `software emulation: ${because}`;
+  const isKept =
+    record?.isComplete === true &&
+    !isReplaceNeeded(record.spec, spec) &&
+    record.rootDiskSha256 === image.manifest.files["root.qcow2"]?.sha256;
+  if (isKept) {
+    const [qemu] = qemus;
+    if (qemus.length === 1 && qemu !== undefined) {
+      say("restarting the VM: its size or ports changed");
+      await powerDown(stateDir, qemu);
+    } else await killAll(qemus);
+    say(`starting the VM again (${how})`);
+    return startVm(stateDir, { ...record, spec, accelerator }, image);
+  }
+  if (record !== undefined)
+    say("replacing the VM that is there: it is of another spec or image, or was never complete");
+  await killAll(qemus);
+  say(`starting a new VM (${how})`);
+  return startVm(stateDir, await makeVm(stateDir, spec, image, accelerator), image);
+}
+
+/**
+ * Makes the VM of `spec`, or finds it running, or starts it again, and waits until it is ready as the spec's readiness
+ * says. Whatever an earlier call left, even one that was killed half-way, the end is the same. A VM whose change needs
+ * it (`isReplaceNeeded`) is replaced, disks and all.
+ *
+ * @throws {InputError} for a wrong spec, with every fault
+ * @throws {LocalVmError} when it cannot be made or does not become ready; QEMU is then stopped and its logs are kept
+ */
+export async function bringUp(
+  input: LocalVmSpecInput,
+  options: BringUpOptions = {},
+): Promise<LocalVmBringUp> {
+  const spec = parseContract(localVmSpecSchema, input, "LocalVm");
+  const { signal } = options;
+  const clock = new PhaseClock(options.progress);
+  const asked = options.stateDir ?? defaultStateDir(spec.name);
+  await mkdir(asked, { recursive: true, mode: 0o700 });
+  const stateDir = await realpath(asked);
+  await clock.run("packages", "checking for QEMU and mmdebstrap", ensureParts);
+  const lock = { waitMillis: LOCK_WAIT_MILLIS, signal };
+  const started = await withExclusiveLock(stateDir, lock, async () => {
+    const running = await findRunning(stateDir, spec);
+    if (running !== undefined) return running;
+    const image = await clock.run("image", "checking the image", (say) => ensureLocalImage(say, signal));
+    return clock.run("boot", "starting", (say) => startFrom(stateDir, spec, image, say));
+  });
+  const wait = { stateDir, sshPort: started.record.sshPort, qemu: started.qemu, signal };
+  try {
+    await clock.run("boot", "waiting for ssh", () => waitForSsh(wait));
+    await clock.run("cloud-init", "waiting for cloud-init", () => waitForCloudInit(wait));
+    const { agentReportPath, serviceHealthPath } = spec.readiness;
+    const report =
+      agentReportPath === undefined
+        ? undefined
+        : await clock.run("agent", "waiting for the agent's report", () =>
+            waitForReport(wait, agentReportPath),
+          );
+    if (serviceHealthPath !== undefined) {
+      const { servicePort } = started.record;
+      await clock.run("service", "waiting for the service", () =>
+        waitForService(wait, servicePort, serviceHealthPath),
+      );
+    }
+    return { ...stateOf(stateDir, started.record, true), phases: clock.phases, report };
+  } catch (error) {
+    await killProcess(started.qemu);
+    throw error;
+  }
+}
+
+/** Stops the VM of a folder and removes all of it. Does nothing where there is none. */
+export async function tearDown(stateDir: string): Promise<void> {
+  let folder: string;
+  try {
+    folder = await realpath(stateDir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  await withExclusiveLock(folder, { waitMillis: LOCK_WAIT_MILLIS }, async () => {
+    const record = await readRecord(folder);
+    if (record !== undefined) await closeSshMaster({ stateDir: folder, sshPort: record.sshPort });
+    await killAll(await findVmProcesses(folder));
+    await rm(folder, { recursive: true, force: true });
+  });
+}
+
+/** What is known of the VM in a folder; `undefined` when there is none, or none that was ever complete. */
+export async function describe(stateDir: string): Promise<LocalVmState | undefined> {
+  const folder = await realpath(stateDir).catch(() => undefined);
+  const record = folder === undefined ? undefined : await readRecord(folder);
+  if (folder === undefined || record?.isComplete !== true) return undefined;
+  return stateOf(folder, record, (await findVmProcesses(folder)).length > 0);
+}
+
+/** A VM that is up, to work with. @throws {LocalVmError} VM_UNKNOWN when none runs there */
+export async function openVm(stateDir: string): Promise<LocalVm> {
+  const state = await describe(stateDir);
+  if (state?.isRunning !== true) {
+    throw new LocalVmError("VM_UNKNOWN", `Cannot open the VM in ${stateDir}: none is running there`);
+  }
+  const run: LocalVm["ssh"] = async (command, options) => {
+    if (!(await hasSshMaster(state))) await openSshMaster(state);
+    const { exitCode, stdout, stderr } = await runSsh(state, command, options);
+    return { exitCode, stdout, stderr };
+  };
+  const bootId = async (): Promise<string> =>
+    (await run("cat /proc/sys/kernel/random/boot_id")).stdout.trim();
+  return {
+    state,
+    ssh: run,
+    async readFile(path) {
+      const result = await runSsh(state, `cat -- '${path.replaceAll("'", String.raw`'\''`)}'`);
+      return result.exitCode === 0 ? result.stdoutBytes : undefined;
+    },
+    copyIn: (localPath, guestPath) => copyOverSsh(state, localPath, guestPath),
+    async reboot() {
+      const [qemu] = await findVmProcesses(state.stateDir);
+      if (qemu === undefined)
+        throw new LocalVmError("VM_UNKNOWN", `Cannot reboot ${state.name}: it is not running`);
+      const before = await bootId();
+      await run("systemctl reboot");
+      await closeSshMaster(state);
+      const wait = { ...state, qemu };
+      for (;;) {
+        await waitForSsh(wait);
+        if ((await bootId()) !== before) return;
+        // Still the old boot, on its way down.
+        await closeSshMaster(state);
+        await sleep(1_000);
+      }
+    },
+    kill: async () => killAll(await findVmProcesses(state.stateDir)),
+  };
+}
