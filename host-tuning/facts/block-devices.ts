@@ -89,7 +89,7 @@ async function readDevice(
     await Promise.all([
       reader.label(`${directory}/device/model`),
       readSizeBytes(reader, directory),
-      reader.integer(`${directory}/queue/logical_block_size`),
+      reader.count(`${directory}/queue/logical_block_size`),
       reader.integer(`${directory}/queue/rotational`),
       reader.integer(`${directory}/ro`),
       readScheduler(reader, directory),

@@ -5,11 +5,11 @@ import type { HostFacts } from "./host-facts.ts";
 export function parseOsRelease(text: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const line of text.split("\n")) {
-    const match = /^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/.exec(line);
-    if (match?.[1] === undefined || match[2] === undefined) continue;
-    const quoted = /^(["'])(.*)\1$/.exec(match[2]);
-    const value = quoted?.[2] ?? match[2];
-    values.set(match[1], quoted?.[1] === "'" ? value : value.replaceAll(/\\(["$\\`'])/g, "$1"));
+    const assignment = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line.trim());
+    if (assignment?.[1] === undefined || assignment[2] === undefined) continue;
+    const quoted = /^(["'])(.*)\1$/.exec(assignment[2]);
+    const value = quoted?.[2] ?? assignment[2];
+    values.set(assignment[1], quoted?.[1] === "'" ? value : value.replaceAll(/\\(["$\\`'])/g, "$1"));
   }
   return values;
 }

@@ -14,7 +14,8 @@ export function parseInteger(text: string): number | undefined {
   const trimmed = text.trim();
   if (!/^-?\d{1,16}$/.test(trimmed)) return undefined;
   const value = Number(trimmed);
-  return Number.isSafeInteger(value) ? value : undefined;
+  // `+ 0` makes a plain 0 of "-0".
+  return Number.isSafeInteger(value) ? value + 0 : undefined;
 }
 
 /** Text fit to quote in a message: one line, printable, not long. */
@@ -68,6 +69,14 @@ export class FactReader {
     const value = parseInteger(text);
     if (value === undefined) this.note(path, `Not a whole number: ${quote(text)}`);
     return value;
+  }
+
+  /** A number of things, or bytes of them: an integer that is not negative. */
+  async count(path: string, expected: readonly string[] = []): Promise<number | undefined> {
+    const value = await this.integer(path, expected);
+    if (value === undefined || value >= 0) return value;
+    this.note(path, `Not a count: ${value}`);
+    return undefined;
   }
 
   /** Numbers in list form, "0-3,8"; an empty file is the empty list. */

@@ -32,8 +32,8 @@ async function readSriov(
   if (device === undefined) return { sriov: null, isVirtualFunction: false };
   const directory = `${PCI_DIRECTORY}/${device.address}`;
   const [total, current, physicalFunction] = await Promise.all([
-    reader.integer(`${directory}/sriov_totalvfs`),
-    reader.integer(`${directory}/sriov_numvfs`),
+    reader.count(`${directory}/sriov_totalvfs`),
+    reader.count(`${directory}/sriov_numvfs`),
     reader.exists(`${directory}/physfn`),
   ]);
   return {
@@ -80,7 +80,7 @@ async function readNic(
     isRepresentor(reader, directory),
     reader.label(`${directory}/address`),
     readSpeed(reader, directory),
-    reader.integer(`${directory}/mtu`),
+    reader.count(`${directory}/mtu`),
     reader.label(`${directory}/operstate`),
     reader.entries(`${directory}/queues`),
   ]);

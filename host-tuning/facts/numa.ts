@@ -32,7 +32,7 @@ export async function readHugepages(reader: FactReader, directory: string): Prom
     return sizeKiB === undefined ? [] : [{ name, sizeKiB }];
   });
   const totals = await Promise.all(
-    pools.map(({ name }) => reader.integer(`${directory}/${name}/nr_hugepages`)),
+    pools.map(({ name }) => reader.count(`${directory}/${name}/nr_hugepages`)),
   );
   return pools
     .flatMap(({ sizeKiB }, index) => {

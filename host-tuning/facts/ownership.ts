@@ -1,7 +1,7 @@
 import { readKubernetesOwnership } from "./kubernetes-ownership.ts";
 import type { FactReader } from "./fact-reader.ts";
 import type { OwnershipFacts } from "./host-facts.ts";
-import { readSysctlSettings } from "./sysctl-d.ts";
+import { canonicalSysctlKey, readSysctlSettings } from "./sysctl-d.ts";
 import { readTunedOwnership } from "./tuned.ts";
 
 /** Names of files that we write ourselves. */
@@ -40,7 +40,33 @@ async function readIrqbalanceOwnership(reader: FactReader): Promise<OwnershipFac
   return source === undefined ? [] : [{ owner: "irqbalance", key: "irq.affinity", source, value: null }];
 }
 
-/** Who else sets knobs on this host: sysctl.d, TuneD, irqbalance, kubelet and network plugins, in a stable order. */
+/**
+ * `sysctl -w` in the cloud-init configuration of this instance (bootcmd, runcmd). cloud-init has no module for sysctls, so
+ * a command is how its users set them.
+ *
+ * @see https://cloudinit.readthedocs.io/en/latest/explanation/instancedata.html
+ */
+export function parseSysctlCommands(text: string): { key: string; value: string }[] {
+  return text
+    .split("\n")
+    .filter((line) => /\bsysctl\b/.test(line) && !line.trimStart().startsWith("#"))
+    .flatMap((line) => [...line.matchAll(/([a-z][\w-]*(?:[./][\w*-]+)+)\s?=\s?([\w.:-]+)/g)])
+    .flatMap(([, key, value]) =>
+      key === undefined || value === undefined ? [] : [{ key: canonicalSysctlKey(key), value }],
+    );
+}
+
+async function readCloudInitOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
+  const source = "/var/lib/cloud/instance/cloud-config.txt";
+  return parseSysctlCommands((await reader.text(source)) ?? "").map(({ key, value }) => ({
+    owner: "cloud-init",
+    key,
+    source,
+    value,
+  }));
+}
+
+/** Who else sets knobs on this host, in a stable order: sysctl.d, TuneD, irqbalance, Kubernetes, cloud-init. */
 export async function readOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
   const tunedLink = readEnabledLink(reader, "tuned.service");
   const parts = await Promise.all([
@@ -48,6 +74,7 @@ export async function readOwnership(reader: FactReader): Promise<OwnershipFacts[
     tunedLink.then((link) => (link === undefined ? [] : readTunedOwnership(reader))),
     readIrqbalanceOwnership(reader),
     readKubernetesOwnership(reader),
+    readCloudInitOwnership(reader),
   ]);
   return parts.flat();
 }

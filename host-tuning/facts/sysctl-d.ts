@@ -1,3 +1,4 @@
+import { readInitSystem } from "./distribution.ts";
 import type { FactReader } from "./fact-reader.ts";
 
 /** Folders of sysctl.d in systemd's order: a file in an earlier one hides the file of the same name in a later one. */
@@ -61,20 +62,27 @@ function isKey(key: string): boolean {
   return /^[\w./*?[\]!@:-]+$/.test(key) && !key.split(/[./]/).includes("");
 }
 
+/** More wildcards than this in one part of a key mean nothing and cost a regular expression dearly. Our choice. */
+const MAX_WILDCARDS = 4;
+
 function isGlob(key: string): boolean {
   return /[*?[]/.test(key);
 }
 
 /** The files in force by name: the first folder that has a name wins, and names sort across folders. */
 async function readFileNames(reader: FactReader): Promise<string[]> {
-  const listings = await Promise.all(DIRECTORIES.map((directory) => reader.entries(directory)));
+  const [initSystem, ...listings] = await Promise.all([
+    readInitSystem(reader),
+    ...DIRECTORIES.map((directory) => reader.entries(directory)),
+  ]);
   const byName = new Map<string, string>();
   for (const [index, names] of listings.entries()) {
     for (const name of names.filter((name) => name.endsWith(".conf"))) {
       if (!byName.has(name)) byName.set(name, `${DIRECTORIES[index]}/${name}`);
     }
   }
-  return [...byName.keys()].toSorted().flatMap((name) => byName.get(name) ?? []);
+  const paths = [...byName.keys()].toSorted().flatMap((name) => byName.get(name) ?? []);
+  return initSystem === "systemd" ? paths : [...paths, "/etc/sysctl.conf"];
 }
 
 async function readFile(reader: FactReader, path: string): Promise<readonly SysctlLine[]> {
@@ -89,8 +97,9 @@ async function readFile(reader: FactReader, path: string): Promise<readonly Sysc
   return lines;
 }
 
-/** One part of a glob as a regular expression; a class that JavaScript does not take matches nothing. */
+/** One part of a glob as a regular expression; `undefined`, and so no match, for what is none. */
 function partPattern(part: string): RegExp | undefined {
+  if ((part.match(/\*/g) ?? []).length > MAX_WILDCARDS) return undefined;
   const source = part
     .replaceAll(/[.+^${}()|\\]/g, String.raw`\$&`)
     .replaceAll("*", ".*")
@@ -125,7 +134,8 @@ async function expandGlob(reader: FactReader, key: string): Promise<string[]> {
  * What sysctl.d sets on this host at boot, each key once with the value that wins and the file it comes from: files in
  * the order of their names whatever their folder, the last one wins; a glob sets only keys that no file names.
  *
- * /etc/sysctl.conf counts only where a link in sysctl.d brings it in, as Debian 12 does: systemd itself does not read it.
+ * /etc/sysctl.conf counts where a link in sysctl.d brings it in, as on Debian 12, since systemd itself does not read it;
+ * other init systems run `sysctl --system`, which reads it last.
  */
 export async function readSysctlSettings(reader: FactReader): Promise<SysctlSetting[]> {
   const paths = await readFileNames(reader);

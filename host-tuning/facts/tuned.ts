@@ -49,8 +49,8 @@ export function parseTunedProfile(text: string): TunedProfile {
       sections.set(name, section);
       continue;
     }
-    const assignment = /^([^=]+?)\s*=\s*(.*)$/.exec(line);
-    if (assignment?.[1] !== undefined) section?.set(assignment[1], assignment[2] ?? "");
+    const equals = line.indexOf("=");
+    if (equals > 0) section?.set(line.slice(0, equals).trim(), line.slice(equals + 1).trim());
   }
   const include = sections.get("main")?.get("include") ?? "";
   return {

@@ -3,6 +3,9 @@ import * as z from "zod";
 /** Largest CPU or node number taken; the kernel's own ceiling (CONFIG_NR_CPUS) is 8192. */
 const MAX_ID = 65_535;
 
+/** Numbers that one list may name, repeats counted: a kernel's list has none, and a hostile one must not stall us. */
+const MAX_NAMED = 4 * MAX_ID;
+
 /**
  * Parses the kernel's list form ("0-3,8,10-11") to sorted unique numbers; "" is the empty list.
  *
@@ -12,12 +15,14 @@ export function parseKernelList(text: string): number[] | undefined {
   const trimmed = text.trim();
   if (trimmed === "") return [];
   const ids = new Set<number>();
+  let named = 0;
   for (const part of trimmed.split(",")) {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part.trim());
     if (match?.[1] === undefined) return undefined;
     const first = Number(match[1]);
     const last = match[2] === undefined ? first : Number(match[2]);
-    if (last < first || last > MAX_ID) return undefined;
+    named += last - first + 1;
+    if (last < first || last > MAX_ID || named > MAX_NAMED) return undefined;
     for (let id = first; id <= last; id++) ids.add(id);
   }
   return [...ids].toSorted((a, b) => a - b);

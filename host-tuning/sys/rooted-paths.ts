@@ -1,5 +1,6 @@
-import { lstatSync, readlinkSync } from "node:fs";
+import { type Stats, lstatSync, readlinkSync } from "node:fs";
 import { TuningError } from "../errors.ts";
+import { errnoOf } from "./errno.ts";
 
 /** As many links as the kernel follows before it says ELOOP. */
 const MAX_LINKS = 40;
@@ -68,11 +69,21 @@ export class RootedPaths {
     if (this.#folders.has(path)) return undefined;
     const known = this.#links.get(path);
     if (known !== undefined) return known;
-    const status = lstatSync(`${this.#root}${path}`, { throwIfNoEntry: false });
+    const status = statusOf(`${this.#root}${path}`);
     if (status?.isDirectory() === true) this.#folders.add(path);
     if (status?.isSymbolicLink() !== true) return undefined;
     const target = readlinkSync(`${this.#root}${path}`);
     this.#links.set(path, target);
     return target;
+  }
+}
+
+/** Status of what lies at a path; `undefined` for nothing, and for what would lie below a plain file. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === "ENOTDIR") return undefined;
+    throw error;
   }
 }
