@@ -1,79 +1,78 @@
-import { writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { InputError } from "../host-tuning/errors.ts";
-import { EXIT_CODE, type ExitCode } from "../host-tuning/exit-code.ts";
-import { buildCostReport, isBalanced } from "./report/build-cost-report.ts";
-import type { CostReport } from "./report/cost-report.ts";
-import { renderCsv } from "./report/render-csv.ts";
-import { renderTable } from "./report/render-table.ts";
-import { REPORT_KEYS, reportKey } from "./report/report-key.ts";
+import { runVerb } from "../host-tuning/verbs/verb-frame.ts";
+import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
+import type { EstimateOptions, LoadEnvironment } from "./estimate/run-estimate.ts";
+import { REPORT_KEYS } from "./report/report-key.ts";
+import type { ReportOptions } from "./report/run-report.ts";
 
-const FORMATS = ["table", "json", "csv"] as const;
-
-type Format = (typeof FORMATS)[number];
-
-interface ReportOptions {
-  readonly input: string;
-  readonly by: string;
-  readonly month?: string;
-  readonly tagKey?: string;
-  readonly shared: readonly string[];
-  readonly format: Format;
-  readonly out?: string;
+/** What the cost verbs need of the program around them. */
+export interface CostProgramParts {
+  readonly loadEnvironment: LoadEnvironment;
 }
 
-const RENDERERS: Readonly<Record<Format, (report: CostReport) => string>> = {
-  table: renderTable,
-  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
-  csv: renderCsv,
-};
-
-/** Writes to `out` where it is given, to stdout otherwise. */
-async function writeOut(text: string, out: string | undefined): Promise<void> {
-  if (out === undefined) process.stdout.write(text);
-  else await writeFile(out, text);
+function withOutput(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--format <format>", "how to print").choices(["table", "json", "csv"]).default("table"),
+    )
+    .option("--out <file>", "write there instead of stdout");
 }
 
-async function runReport(options: ReportOptions): Promise<ExitCode> {
-  const { month } = options;
-  if (month !== undefined && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
-    throw new InputError("command line", [
-      { path: "--month", message: `"${month}" is no month as in 2026-07` },
-    ]);
-  }
-  const report = await buildCostReport({
-    input: options.input,
-    key: reportKey(options.by, options.tagKey),
-    month,
-    sharedOwners: options.shared,
-  });
-  await writeOut(RENDERERS[options.format](report), options.out);
-  return isBalanced(report) ? EXIT_CODE.asWanted : EXIT_CODE.failed;
+function frame(options: { readonly format: string }): { root: string; json: boolean } {
+  return { root: "/", json: options.format === "json" };
 }
 
-/** Turns the outcome of a verb into an exit code; a bad input is told on stderr, whole. */
-async function finish(outcome: Promise<ExitCode>): Promise<void> {
-  try {
-    process.exitCode = await outcome;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = EXIT_CODE.badInput;
-  }
-}
+/** Adds `cost report` and `cost estimate`. DuckDB is loaded when a bill is read, not before. */
+export function addCostVerbs(program: Command, parts: CostProgramParts): void {
+  const cost = program.command("cost").description("what environments cost, by team: bills and estimates");
+  withOutput(
+    cost
+      .command("report")
+      .description("split a bill by owner, with the balance sheet that proves nothing is lost")
+      .requiredOption("--input <file>", "a FOCUS 1.0 to 1.2 bill: CSV, CSV in gzip, or Parquet")
+      .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
+      .option("--month <month>", "one billing period of the file, as in 2026-07")
+      .option("--tag-key <key>", "the tag that holds the key, where it is called otherwise")
+      .option("--shared <owner...>", "owners whose cost is everyone's, as in platform"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ bedplate cost report --input bill.csv
+  $ bedplate cost report --input bill.parquet --by cost-center --tag-key CostCenter --month 2026-07
+  $ bedplate cost report --input bill.csv.gz --format json --out report.json
 
-/** Adds `cost report` and `cost estimate` to the command line. */
-export function addCostVerbs(program: Command): void {
-  const cost = program.command("cost").description("What environments cost, by team");
-  cost
-    .command("report")
-    .description("split a bill by owner and prove that nothing is lost")
-    .requiredOption("--input <file>", "a FOCUS 1.0 to 1.2 bill: CSV, CSV in gzip, or Parquet")
-    .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
-    .option("--month <month>", "one billing period of the file, as in 2026-07")
-    .option("--tag-key <key>", "the tag that holds the key, where it is not called the same")
-    .option("--shared <owner...>", "owners whose cost is everyone's, as in platform", [])
-    .addOption(new Option("--format <format>", "how to print").choices(FORMATS).default("table"))
-    .option("--out <file>", "write there instead of stdout")
-    .action((options: ReportOptions) => finish(runReport(options)));
+Exit codes: 0 balanced, 1 the balance sheet does not close, 2 bad input`,
+    )
+    .action(async (options: ReportOptions) => {
+      await runVerb(
+        frame(options),
+        async () => await (await import("./report/run-report.ts")).runReport(options),
+      );
+    });
+  withOutput(
+    cost
+      .command("estimate")
+      .description("what an environment will cost a month, from the committed and dated catalogue")
+      .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
+      .addOption(new Option("--by <key>", "what to split by").choices(ESTIMATE_KEYS).default("team"))
+      .option("--fail-over-budget", "exit with 1 when the estimate is above the environment's budget"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ bedplate cost estimate --env prod
+  $ bedplate cost estimate --env ./environment.yaml --by cost-center --format csv
+
+Exit codes: 0 estimated, 1 over budget (with --fail-over-budget), 2 bad input`,
+    )
+    .action(async (options: EstimateOptions) => {
+      const { loadEnvironment } = parts;
+      await runVerb(
+        frame(options),
+        async () => await (await import("./estimate/run-estimate.ts")).runEstimate(options, loadEnvironment),
+      );
+    });
 }

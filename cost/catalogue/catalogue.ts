@@ -149,6 +149,8 @@ export interface InstanceType {
 export interface Catalogue {
   /** The region that was asked for. */
   readonly region: string;
+  /** The region whose prices the catalogue has. */
+  readonly pricesOf: string;
   readonly source: string;
   readonly licence: string;
   readonly specsAsOf: string;
@@ -238,6 +240,7 @@ export function parseCatalogue(text: string, region: string, source: string): Ca
   }
   return {
     region,
+    pricesOf: file.region,
     source: file.source,
     licence: file.licence,
     specsAsOf: file.specsAsOf,

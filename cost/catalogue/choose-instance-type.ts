@@ -7,6 +7,8 @@ export interface RejectedFamily {
   readonly family: string;
   /** The type that lacks least. */
   readonly nearest: string;
+  /** What that type lacks, one by one. */
+  readonly lacks: readonly string[];
   readonly because: string;
 }
 
@@ -123,12 +125,32 @@ function rejectionOf(
       compareTypes(a, b),
   );
   if (nearest === undefined) throw new RangeError(`Cannot reject family ${family}: it has no types`);
-  const lacks = shortfalls(nearest, needs).join("; ");
+  const lacks = shortfalls(nearest, needs);
   return {
     family,
     nearest: nearest.type,
-    because: `${nearest.type} ${lacks}${metalWithGpuNote(catalogue, needs, nearest)}`,
+    lacks,
+    because: `${nearest.type} ${lacks.join("; ")}${metalWithGpuNote(catalogue, needs, nearest)}`,
   };
+}
+
+/**
+ * The families that came nearest, for a message that says why nothing fits: those with GPUs first where GPUs are
+ * needed, then by how much they lack, then the largest.
+ */
+export function nearestRejections(
+  choice: InstanceTypeChoice,
+  needs: HostNeeds,
+  catalogue: Catalogue,
+  limit: number,
+): readonly RejectedFamily[] {
+  const byType = new Map(catalogue.instanceTypes.map((spec) => [spec.type, spec]));
+  const lacksGpu = (rejection: RejectedFamily): number =>
+    Number(needs.gpus > 0 && byType.get(rejection.nearest)?.gpus.length === 0);
+  const vcpus = (rejection: RejectedFamily): number => byType.get(rejection.nearest)?.vcpus ?? 0;
+  return choice.rejected
+    .toSorted((a, b) => lacksGpu(a) - lacksGpu(b) || a.lacks.length - b.lacks.length || vcpus(b) - vcpus(a))
+    .slice(0, limit);
 }
 
 /** The types that satisfy `needs`, cheapest first, and for every family that has none the reason. Pure. */

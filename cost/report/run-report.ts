@@ -1,0 +1,62 @@
+import { writeFile } from "node:fs/promises";
+import { InputError } from "../../host-tuning/errors.ts";
+import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { buildCostReport, isBalanced } from "./build-cost-report.ts";
+import type { CostReport } from "./cost-report.ts";
+import { renderCsv } from "./render-csv.ts";
+import { renderTable } from "./render-table.ts";
+import { reportKey } from "./report-key.ts";
+
+export interface ReportOptions {
+  readonly input: string;
+  readonly by: string;
+  readonly month?: string;
+  readonly tagKey?: string;
+  readonly shared?: readonly string[];
+  readonly format: "table" | "json" | "csv";
+  readonly out?: string;
+}
+
+const RENDERERS: Readonly<Record<ReportOptions["format"], (report: CostReport) => string>> = {
+  table: renderTable,
+  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+  csv: renderCsv,
+};
+
+/**
+ * Writes to the file `out` where it is given, to stdout otherwise.
+ *
+ * @throws {InputError} when the file cannot be written
+ */
+export async function writeOut(text: string, out: string | undefined): Promise<void> {
+  if (out === undefined) {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    await writeFile(out, text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new InputError("command line", [{ path: "--out", message: `Cannot write ${out}: ${why}` }], {
+      cause,
+    });
+  }
+}
+
+/** `bedplate cost report`: 0 when the balance sheet closes, 1 when it does not. */
+export async function runReport(options: ReportOptions): Promise<ExitCode> {
+  const { month } = options;
+  if (month !== undefined && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
+    throw new InputError("command line", [
+      { path: "--month", message: `"${month}" is no month as in 2026-07` },
+    ]);
+  }
+  const report = await buildCostReport({
+    input: options.input,
+    key: reportKey(options.by, options.tagKey),
+    month,
+    sharedOwners: options.shared ?? [],
+  });
+  await writeOut(RENDERERS[options.format](report), options.out);
+  return isBalanced(report) ? EXIT_CODE.asWanted : EXIT_CODE.failed;
+}
