@@ -77,6 +77,11 @@ export async function decideHost(input: PlanInput): Promise<DecidedPlan> {
   };
 }
 
+/** Decides one step anew, from what is in force now. */
+export async function decideAgain({ knob, target }: Decision, input: PlanInput): Promise<Decision> {
+  return await decideTarget(knob, target, input);
+}
+
 async function decideKnob(knob: AnyKnob, input: PlanInput): Promise<Decision[]> {
   let targets: readonly Target[];
   try {

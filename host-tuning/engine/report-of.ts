@@ -3,7 +3,7 @@ import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
 import { API_VERSION } from "../profile/host-profile.ts";
 import { type HostReport, type Outcome, type ReportEntry, OUTCOMES } from "../report/host-report.ts";
 import type { PlanStep } from "./host-plan.ts";
-import type { RunContext } from "./run-context.ts";
+import type { Observer, RunContext } from "./run-context.ts";
 
 /** An entry for a step as it stands before anything was done; the caller replaces what it found out. */
 export function entryOf(step: PlanStep): ReportEntry {
@@ -74,4 +74,19 @@ export function exitCodeOf(report: HostReport): ExitCode {
 /** The host is not as wanted or not as we left it, and this run did not put it right. */
 function isOff(entry: ReportEntry): boolean {
   return !entry.isVerified && (entry.isDrifted || (entry.outcome === "left" && entry.wanted !== null));
+}
+
+/** Says what became of one knob, where something became of it. */
+export function announce(entry: ReportEntry, observer: Observer | undefined): void {
+  if (entry.outcome === "already-right" && !entry.isDrifted) return;
+  observer?.onEvent?.({
+    level: entry.outcome === "failed" ? "error" : entry.isDrifted ? "warning" : "info",
+    event: entry.outcome,
+    knob: entry.knob,
+    target: entry.target,
+    before: entry.before,
+    after: entry.found,
+    because: entry.because,
+    durationMillis: entry.durationMillis,
+  });
 }

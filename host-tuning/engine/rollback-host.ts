@@ -3,7 +3,7 @@ import type { AnyKnob } from "../knobs/knob.ts";
 import type { HostReport, ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import { withAgentLock } from "./agent-lock.ts";
-import { announce, removeLeftovers } from "./apply-plan.ts";
+import { removeLeftovers } from "./apply-plan.ts";
 import { JOURNAL_VERSION } from "./journal-records.ts";
 import {
   type OutstandingOriginal,
@@ -13,9 +13,10 @@ import {
 } from "./journal-state.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
 import { textOf } from "./knob-values.ts";
-import { type Restoration, restoreOriginal, runOrThrow } from "./originals.ts";
-import { reportOf } from "./report-of.ts";
+import { type Restoration, restoreOriginal } from "./originals.ts";
+import { announce, reportOf } from "./report-of.ts";
 import { type Observer, roundMillis, startRun } from "./run-context.ts";
+import { Reloads } from "./write-steps.ts";
 
 export interface RollbackInput {
   readonly host: LiveHost;
@@ -111,28 +112,14 @@ async function restore(
   }
 }
 
-/** Each distinct command once; returns the errors by the key of the step that needs the command. */
+/** Returns the errors by the key of the step that needs the command. */
 async function runReloads(host: LiveHost, results: readonly Result[]): Promise<Map<string, unknown>> {
   const failed = new Map<string, unknown>();
-  // A captured tree has no daemon that could take notice.
-  if (!host.isLive) return failed;
-  const outcomes = new Map<string, unknown>();
+  const reloads = new Reloads(host);
   for (const { outstanding, error } of results) {
     if (outstanding.original.kind !== "config-file" || error !== undefined) continue;
-    for (const command of outstanding.original.reload) {
-      const name = JSON.stringify(command);
-      if (!outcomes.has(name)) {
-        outcomes.set(
-          name,
-          await runOrThrow(host, command).then(
-            () => undefined,
-            (cause: unknown) => cause,
-          ),
-        );
-      }
-      const cause = outcomes.get(name);
-      if (cause !== undefined) failed.set(outstanding.key, cause);
-    }
+    const failure = await reloads.run(outstanding.original.reload);
+    if (failure !== undefined) failed.set(outstanding.key, failure);
   }
   return failed;
 }

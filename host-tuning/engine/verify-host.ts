@@ -1,12 +1,11 @@
 import type { HostReport, ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
-import { announce } from "./apply-plan.ts";
 import { isDrifted } from "./drift.ts";
 import { foldJournal } from "./journal-state.ts";
 import { readJournal } from "./journal.ts";
 import { nameOf, quantityOf } from "./knob-values.ts";
 import { type Decision, type PlanInput, decideHost } from "./plan-host.ts";
-import { entryOf, reportOf } from "./report-of.ts";
+import { announce, entryOf, reportOf } from "./report-of.ts";
 import { type Observer, type PhaseDuration, startRun } from "./run-context.ts";
 
 export interface VerifyInput extends PlanInput {

@@ -1,0 +1,61 @@
+import { messageOf } from "../errors.ts";
+import type { ReportEntry } from "../report/host-report.ts";
+import type { LiveHost } from "../sys/live-host.ts";
+import type { Attempt } from "./attempt.ts";
+import { isSame, isSatisfied, nameOf, quantityOf, textOf } from "./knob-values.ts";
+import { entryOf } from "./report-of.ts";
+import { roundMillis } from "./run-context.ts";
+
+/** Re-reads what is in force for each attempt and says what became of it. A write that reported success proves nothing. */
+export async function readBack(
+  host: LiveHost,
+  attempts: readonly Attempt[],
+): Promise<Map<string, ReportEntry>> {
+  const entries = await Promise.all(
+    attempts.map(async (attempt): Promise<[string, ReportEntry]> => {
+      const fromMillis = performance.now();
+      const judged = await judge(host, attempt);
+      const durationMillis = roundMillis(attempt.millis + performance.now() - fromMillis);
+      return [judged.key, { ...judged, durationMillis }];
+    }),
+  );
+  return new Map(entries);
+}
+
+async function judge(host: LiveHost, attempt: Attempt): Promise<ReportEntry> {
+  const { decision, error } = attempt;
+  const { step, knob, target, after } = decision;
+  const entry = entryOf(step);
+  let found: unknown;
+  try {
+    found = await knob.read(host, target);
+  } catch (cause) {
+    const because = `Cannot read ${nameOf(knob, target)} back: ${messageOf(cause)}`;
+    return { ...entry, outcome: "failed", found: null, isVerified: false, because };
+  }
+  const foundText = found === undefined ? null : textOf(knob, found);
+  const isRight =
+    found !== undefined && (step.isOverride ? isSame(knob, found, after) : isSatisfied(knob, found, after));
+  if (isRight) {
+    const despite = error === undefined ? "" : ` (in force although: ${messageOf(error)})`;
+    return {
+      ...entry,
+      outcome: "changed",
+      found: foundText,
+      isVerified: true,
+      because: step.because + despite,
+    };
+  }
+  const wanted = `Cannot set ${nameOf(knob, target)} to ${quantityOf(knob, after)}`;
+  if (error !== undefined) {
+    const because = `${wanted}: ${messageOf(error)}`;
+    return { ...entry, outcome: "failed", found: foundText, isVerified: false, because };
+  }
+  if (step.takesEffect === "reboot") {
+    return { ...entry, outcome: "needs-reboot", found: foundText, isVerified: false, because: step.because };
+  }
+  const holds = foundText === null ? "it is not there any more" : `the host holds "${foundText}"`;
+  const why = found === undefined ? undefined : knob.explainShortfall?.(after, found);
+  const because = `${wanted}: ${holds} after the write${why === undefined ? "" : `; ${why}`}`;
+  return { ...entry, outcome: "failed", found: foundText, isVerified: false, because };
+}

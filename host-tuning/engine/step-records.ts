@@ -1,0 +1,117 @@
+import type { ReportEntry } from "../report/host-report.ts";
+import type { LiveHost } from "../sys/live-host.ts";
+import type { Attempt } from "./attempt.ts";
+import { isOfThisBoot } from "./drift.ts";
+import { type JournalRecord, type StepRecord, JOURNAL_VERSION } from "./journal-records.ts";
+import { type JournalState, isGoneAfterReboot } from "./journal-state.ts";
+import { captureOriginal, idOf } from "./originals.ts";
+import type { Decision } from "./plan-host.ts";
+import type { RunContext } from "./run-context.ts";
+import { checkDestination } from "./write-guard.ts";
+
+export interface SavingContext {
+  readonly host: LiveHost;
+  readonly state: JournalState;
+  readonly run: RunContext;
+  readonly planDigest: string;
+  /** Ids whose originals this run has saved already. */
+  readonly saved: Set<string>;
+}
+
+/**
+ * What the journal has to know before the first write. An attempt whose original cannot be saved fails here, and is not
+ * written.
+ *
+ * @param bystanders decisions that write nothing, but whose knobs say that a write of another knob resets them
+ */
+export async function stepRecords(
+  attempts: readonly Attempt[],
+  bystanders: readonly Decision[],
+  context: SavingContext,
+): Promise<StepRecord[]> {
+  const records: StepRecord[] = [];
+  for (const attempt of attempts) {
+    const { decision } = attempt;
+    const touched = [...bystanders, ...attempts.map((other) => other.decision)].filter(
+      (other) => other.knob.after?.includes(decision.knob.id) === true,
+    );
+    try {
+      // Rollback goes backwards: the setting itself comes back before those that putting it back resets.
+      const dependent = await Promise.all(touched.map(async (other) => await originalsOf(other, context)));
+      const originals = [...dependent.flat(), ...(await originalsOf(decision, context))];
+      for (const { id } of originals) context.saved.add(id);
+      records.push(stepRecord(decision, originals, context));
+    } catch (error) {
+      attempt.error = error;
+    }
+  }
+  return records;
+}
+
+async function originalsOf(decision: Decision, context: SavingContext): Promise<StepRecord["originals"]> {
+  const { step, knob, target, before } = decision;
+  const writes = step.action === "set" ? decision.writes : knob.writes(before, target, before);
+  const originals: StepRecord["originals"] = [];
+  for (const [index, write] of writes.entries()) {
+    await checkDestination(context.host, write);
+    const id = idOf(write, step.key, index);
+    const known = context.state.originals.get(id);
+    const isKnown =
+      known !== undefined && (!isGoneAfterReboot(known.original) || known.bootId === context.run.bootId);
+    if (isKnown || context.saved.has(id)) continue;
+    originals.push({ id, original: captureOriginal(context.host, write) });
+  }
+  return originals;
+}
+
+function stepRecord(
+  { step }: Decision,
+  originals: StepRecord["originals"],
+  { run, planDigest }: SavingContext,
+): StepRecord {
+  return {
+    ...recordBase(run),
+    record: "step",
+    planDigest,
+    key: step.key,
+    knob: step.knob,
+    target: step.target,
+    unit: step.unit,
+    survivesReboot: step.survivesReboot,
+    beforeText: step.beforeText,
+    value: step.after,
+    valueText: step.afterText,
+    originals,
+  };
+}
+
+function recordBase(run: RunContext): Pick<StepRecord, "version" | "at" | "run" | "bootId"> {
+  return { version: JOURNAL_VERSION, at: new Date().toISOString(), run: run.id, bootId: run.bootId };
+}
+
+export function outcomeRecords(entries: Iterable<ReportEntry>, run: RunContext): JournalRecord[] {
+  return [...entries].map((entry) => outcomeRecord(entry.key, entry.outcome, entry.found ?? "", run));
+}
+
+/** A run that was killed before it read back left steps without an outcome: what is in force now settles them. */
+export function settledRecords(
+  state: JournalState,
+  decisions: readonly Decision[],
+  run: RunContext,
+): JournalRecord[] {
+  return decisions.flatMap((decision) => {
+    const known = state.steps.get(decision.step.key);
+    const isOpen = known !== undefined && known.outcome === undefined && isOfThisBoot(known, run.bootId);
+    if (!isOpen || decision.step.action !== "already-right") return [];
+    return [outcomeRecord(decision.step.key, "changed", decision.step.beforeText, run)];
+  });
+}
+
+function outcomeRecord(
+  key: string,
+  outcome: ReportEntry["outcome"],
+  foundText: string,
+  run: RunContext,
+): JournalRecord {
+  return { ...recordBase(run), record: "outcome", key, outcome, foundText };
+}
