@@ -101,20 +101,25 @@ async function readNic(
     rxQueues: queues.filter((queue) => /^rx-\d+$/.test(queue)).length,
     txQueues: queues.filter((queue) => /^tx-\d+$/.test(queue)).length,
     irqs: isPhysical ? queueIrqs(irqsOf(name, device, irqs)) : [],
-    ...(await readSriov(reader, device)),
+    ...(await readSriov(reader, isPhysical ? device : undefined)),
   };
   return { facts, lower: entries.flatMap((entry) => /^lower_(.+)$/.exec(entry)?.[1] ?? []) };
 }
 
-/** Names of the devices with a default route and of all that they are built on: cutting any of these cuts the host off. */
+/**
+ * Names of the devices with a default route and of what they are built on down to the wire: cutting any of these cuts the
+ * host off. A container's port in the same bridge (veth, tap) leads nowhere and is none of them.
+ */
 function withLower(direct: Iterable<string>, nics: readonly NicReading[]): Set<string> {
-  const lowerOf = new Map(nics.map(({ facts, lower }) => [facts.name, lower]));
+  const byName = new Map(nics.map((nic) => [nic.facts.name, nic]));
   const found = new Set<string>();
   const open = [...direct];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     if (found.has(name)) continue;
     found.add(name);
-    open.push(...(lowerOf.get(name) ?? []));
+    const ports = (byName.get(name)?.lower ?? []).flatMap((port) => byName.get(port) ?? []);
+    const ways = ports.filter(({ facts, lower }) => facts.isPhysical || lower.length > 0);
+    open.push(...ways.map(({ facts }) => facts.name));
   }
   return found;
 }
