@@ -8,6 +8,7 @@ import {
 } from "./ethtool.ts";
 import { defineKnob } from "./knob.ts";
 import { packetCpus } from "./packet-cpus.ts";
+import { waitsForFunctions } from "./virtual-functions.ts";
 
 /**
  * ethtool.channels.combined: hardware queues of a NIC, each with an interrupt of its own.
@@ -45,6 +46,8 @@ export const ethtoolChannelsCombined = defineKnob<NicSetting>({
   desired({ facts, profile, current, target }) {
     const nic = facts.nics.find((candidate) => candidate.name === target.name);
     if (nic === undefined) return leave("the facts do not have this NIC");
+    const wait = waitsForFunctions(nic, profile);
+    if (wait !== undefined) return leave(wait);
     if (current.maximum === undefined) return leave("the driver names no maximum");
     const { cpus, because } = packetCpus(nic, facts, profile);
     const value = Math.min(cpus.length, current.maximum);

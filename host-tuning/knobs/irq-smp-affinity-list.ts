@@ -7,6 +7,7 @@ import { assignIrqs, type IrqAssignment } from "./irq-assignment.ts";
 import { leave, setTo } from "./desired.ts";
 import { readWord } from "./kernel-file.ts";
 import { defineKnob, type Target } from "./knob.ts";
+import { waitsForFunctions } from "./virtual-functions.ts";
 
 /**
  * irq/smp_affinity_list: which CPU takes each queue interrupt of a NIC.
@@ -63,6 +64,9 @@ export const irqSmpAffinityList = defineKnob<string>({
     if (assignment === undefined) {
       return leave("the facts name no NIC for this interrupt");
     }
+    const nic = facts.nics.find((candidate) => candidate.name === assignment.nic);
+    const wait = nic === undefined ? undefined : waitsForFunctions(nic, profile);
+    if (wait !== undefined) return leave(wait);
     const balancer = facts.ownership.find((owner) => owner.owner === "irqbalance");
     if (balancer !== undefined) {
       return leave(
@@ -81,9 +85,10 @@ export const irqSmpAffinityList = defineKnob<string>({
   ],
 
   isSatisfied: isSubset,
+  format: (cpus) => `CPU ${cpus}`,
 
   explainShortfall: (wanted, found) =>
-    `asked for CPU ${wanted}, delivered to ${found}: something else moved it, or the interrupt controller cannot`,
+    `asked for CPU ${wanted}, delivered to CPU ${found}: something else moved it, or the interrupt controller cannot`,
 });
 
 /** Assignments are the same for all interrupts of a host: worked out once for each pair of facts and profile. */

@@ -8,6 +8,7 @@ import {
   readNicSetting,
 } from "./ethtool.ts";
 import { type AnyKnob, type Desired, type DesiredInput, defineKnob } from "./knob.ts";
+import { waitsForFunctions } from "./virtual-functions.ts";
 
 /** Packets of MCP traffic, JSON and small event-stream frames. Our choice. */
 const AVERAGE_PACKET_BYTES = 512;
@@ -75,6 +76,8 @@ function desiredRing(
 ): Desired<NicSetting> {
   const nic = facts.nics.find((candidate) => candidate.name === target.name);
   if (nic === undefined) return leave("the facts do not have this NIC");
+  const wait = waitsForFunctions(nic, profile);
+  if (wait !== undefined) return leave(wait);
   const { preset } = profile;
   if (preset === "latency") return leave("a longer ring only holds packets that are late already");
   if (direction === "tx" && preset === "balanced") {
@@ -104,6 +107,6 @@ function ringFor(
   const entries = powerOfTwoAtLeast(packets / queues);
   return {
     entries,
-    because: `${nic.speedMbitPerSec} Mbit/s bring ${Math.ceil(packets)} packets of ${AVERAGE_PACKET_BYTES} bytes in ${pauseMillis} ms, over ${queues} queues: ${entries} each`,
+    because: `${nic.speedMbitPerSec} Mbit/s bring ${Math.ceil(packets)} packets of ${AVERAGE_PACKET_BYTES} bytes in ${pauseMillis} ms, over ${queues} ${queues === 1 ? "queue" : "queues"}: ${entries} each`,
   };
 }

@@ -5,6 +5,7 @@ import { leave, setTo } from "./desired.ts";
 import { readWord } from "./kernel-file.ts";
 import { defineKnob, type Target } from "./knob.ts";
 import { packetCpus } from "./packet-cpus.ts";
+import { waitsForFunctions } from "./virtual-functions.ts";
 
 const TARGET = /^(.+)\/(rx-\d+)$/;
 
@@ -58,6 +59,8 @@ export const rpsCpus = defineKnob<string>({
   desired({ facts, profile, current, target }) {
     const nic = facts.nics.find((candidate) => candidate.name === TARGET.exec(target.name)?.[1]);
     if (nic === undefined) return leave("the facts do not have this NIC");
+    const wait = waitsForFunctions(nic, profile);
+    if (wait !== undefined) return leave(wait);
     const { cpus, because } = packetCpus(nic, facts, profile);
     if (nic.rxQueues >= cpus.length) {
       return leave(

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import type { NicFacts } from "../facts/host-facts.ts";
-import type { HostProfile, NicMatch } from "../profile/host-profile.ts";
-import { leave, setTo } from "./desired.ts";
+import type { NicMatch } from "../profile/host-profile.ts";
+import { leave } from "./desired.ts";
 import { readCount } from "./kernel-file.ts";
 import { type Target, defineKnob } from "./knob.ts";
+import { desiredFunctions, entriesFor, isMatch } from "./virtual-functions.ts";
 
 /**
  * sriov_numvfs: how many virtual functions a NIC shows.
@@ -49,22 +49,7 @@ export const sriovNumvfs = defineKnob<number>({
   desired({ facts, profile, current, target }) {
     const nic = facts.nics.find((candidate) => candidate.name === target.name);
     if (nic === undefined) return leave("the facts do not have this NIC");
-    const counts = new Set(entriesFor(nic, profile).map((entry) => entry.virtualFunctions));
-    const [wanted, other] = counts;
-    if (wanted === undefined) return leave("the profile does not name this NIC");
-    if (other !== undefined) {
-      return leave(`entries of the profile disagree on this NIC: ${[...counts].join(" and ")} functions`);
-    }
-    const total = nic.sriov?.totalVirtualFunctions ?? 0;
-    if (wanted > total) {
-      return leave(`refused: the profile asks for ${wanted} functions and the NIC has ${total} at most`);
-    }
-    if (current > 0 && current !== wanted && !profile.allowLowering) {
-      return leave(
-        `host has ${current}, and another count destroys them first; free them, then set allowLowering in the profile`,
-      );
-    }
-    return setTo(wanted, `the profile asks for ${wanted} of ${total} functions`);
+    return desiredFunctions(nic, profile, current);
   },
 
   writes: (value, target) => [{ kind: "kernel-file", path: pathOf(target), text: `${value}\n`, via: "0\n" }],
@@ -72,21 +57,6 @@ export const sriovNumvfs = defineKnob<number>({
   explainShortfall: (wanted, found) =>
     `the driver made ${found} of ${wanted} functions; firmware or free PCI bus numbers limit them`,
 });
-
-function entriesFor(nic: NicFacts, profile: HostProfile): HostProfile["sriov"] {
-  return profile.sriov.filter((entry) => isMatch(nic, entry.match));
-}
-
-/** Every field given must match. A virtual function is never a match: it cannot have functions of its own. */
-function isMatch(nic: NicFacts, match: NicMatch): boolean {
-  return (
-    nic.isPhysical &&
-    !nic.isVirtualFunction &&
-    (match.name === undefined || match.name === nic.name) &&
-    (match.driver === undefined || match.driver === nic.driver) &&
-    (match.pciAddress === undefined || match.pciAddress === nic.pciAddress)
-  );
-}
 
 function describeMatch(match: NicMatch): string {
   const fields = Object.entries(match).map(([field, value]) => `${field}=${value}`);

@@ -116,6 +116,11 @@ describe("irq/smp_affinity_list", () => {
     expect(decide(balanced, 1).because).toMatch(/^irqbalance runs \(irqbalance\.service\)/);
   });
 
+  it("waits for the virtual functions that this run makes", () => {
+    const profile = sampleProfile({ sriov: [{ match: { driver: "ice" }, virtualFunctions: 4 }] });
+    expect(decide(facts([irq(1, "a-TxRx-0")]), 1, profile).because).toMatch(/^making 4 virtual functions/);
+  });
+
   it("puts every queue on a CPU that takes packets, none with two queues more than another", () => {
     fc.assert(
       fc.property(

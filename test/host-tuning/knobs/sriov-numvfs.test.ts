@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { sriovNumvfs as knob } from "../../../host-tuning/knobs/sriov-numvfs.ts";
 import type { HostProfileInput } from "../../../host-tuning/profile/host-profile.ts";
+import { waitsForFunctions } from "../../../host-tuning/knobs/virtual-functions.ts";
 import { openHost } from "../../../host-tuning/sys/live-host.ts";
 import { factsOfShape, sampleNic, sampleProfile } from "../../helpers/facts.ts";
 import { createHostRoot } from "../../helpers/host-root.ts";
@@ -83,5 +84,32 @@ describe("sriov_numvfs", () => {
       kind: "leave",
       because: expect.stringContaining("2 and 4") as string,
     });
+  });
+});
+
+describe("waitsForFunctions()", () => {
+  const two: Entries = [{ match: { driver: "igb" }, virtualFunctions: 2 }];
+  const made = { ...IGB, sriov: { totalVirtualFunctions: 7, virtualFunctions: 2 } };
+
+  it("holds a NIC's queues back in the run that makes its functions, and only then", () => {
+    expect(waitsForFunctions(IGB, sampleProfile({ sriov: two }))).toMatch(/^making 2 virtual functions/);
+    expect(waitsForFunctions(made, sampleProfile({ sriov: two }))).toBeUndefined();
+    expect(waitsForFunctions(sampleNic(), sampleProfile({ sriov: two }))).toBeUndefined();
+    expect(waitsForFunctions(sampleNic({ sriov: null }), sampleProfile({ sriov: two }))).toBeUndefined();
+  });
+
+  it("knows that a refused count is not made", () => {
+    const eight: Entries = [{ match: { driver: "igb" }, virtualFunctions: 8 }];
+    expect(waitsForFunctions(IGB, sampleProfile({ sriov: eight }))).toBeUndefined();
+    const four: Entries = [{ match: { driver: "igb" }, virtualFunctions: 4 }];
+    expect(waitsForFunctions(made, sampleProfile({ sriov: four }))).toBeUndefined();
+    expect(waitsForFunctions(made, sampleProfile({ sriov: four, allowLowering: true }))).toMatch(/^making 4/);
+  });
+
+  it("follows a person's override", () => {
+    const leave = { sriov_numvfs: { leave: true, because: "tested" } } as const;
+    expect(waitsForFunctions(IGB, sampleProfile({ sriov: two, overrides: leave }))).toBeUndefined();
+    const three = { sriov_numvfs: { value: 3, because: "tested" } };
+    expect(waitsForFunctions(IGB, sampleProfile({ sriov: two, overrides: three }))).toMatch(/^making 3/);
   });
 });

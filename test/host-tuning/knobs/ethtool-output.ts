@@ -1,0 +1,70 @@
+/**
+ * What real tools printed, tabs and all: ethtool 6.1 (Debian 12) on virtio_net, ethtool 6.14 (Debian 13) on igb and
+ * e1000e, both as QEMU emulates them.
+ */
+
+export const VIRTIO_RINGS = `Ring parameters for eth0:
+Pre-set maximums:
+RX:\t\t256
+RX Mini:\tn/a
+RX Jumbo:\tn/a
+TX:\t\t256
+Current hardware settings:
+RX:\t\t256
+RX Mini:\tn/a
+RX Jumbo:\tn/a
+TX:\t\t256
+RX Buf Len:\t\tn/a
+CQE Size:\t\tn/a
+TX Push:\toff
+TCP data split:\tn/a
+`;
+
+export const VIRTIO_CHANNELS = `Channel parameters for eth0:
+Pre-set maximums:
+RX:\t\tn/a
+TX:\t\tn/a
+Other:\t\tn/a
+Combined:\t1
+Current hardware settings:
+RX:\t\tn/a
+TX:\t\tn/a
+Other:\t\tn/a
+Combined:\t1
+`;
+
+export const IGB_RINGS = `Ring parameters for ens1:
+Pre-set maximums:
+RX:\t\t\t4096
+RX Mini:\t\tn/a
+RX Jumbo:\t\tn/a
+TX:\t\t\t4096
+TX push buff len:\tn/a
+Current hardware settings:
+RX:\t\t\t256
+RX Mini:\t\tn/a
+RX Jumbo:\t\tn/a
+TX:\t\t\t256
+RX Buf Len:\t\tn/a
+CQE Size:\t\tn/a
+TX Push:\t\toff
+RX Push:\t\toff
+TX push buff len:\tn/a
+TCP data split:\t\tn/a
+`;
+
+export const IGB_CHANNELS = `Channel parameters for ens1:
+Pre-set maximums:
+RX:\t\tn/a
+TX:\t\tn/a
+Other:\t\t1
+Combined:\t8
+Current hardware settings:
+RX:\t\tn/a
+TX:\t\tn/a
+Other:\t\t1
+Combined:\t4
+`;
+
+/** What ethtool says on stderr, with exit code 1, where the driver does not know the question. */
+export const NOT_SUPPORTED = "netlink error: Operation not supported\n";
