@@ -123,7 +123,12 @@ async function upDirectly(
   return machines;
 }
 
-function specsOf(environment: Environment, pool: LocalPool, archives: HostArchives): LocalVmSpecInput[] {
+/** The machines of a pool, as the provider would make them. */
+export function specsOf(
+  environment: Environment,
+  pool: LocalPool,
+  archives: HostArchives,
+): LocalVmSpecInput[] {
   const agent = archives.agent[pool.needs.architecture];
   if (agent === undefined)
     throw new RangeError(`Cannot make pool ${pool.name}: no agent for ${pool.needs.architecture}`);
