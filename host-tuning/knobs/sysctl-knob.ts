@@ -20,6 +20,7 @@ interface SysctlArgs<V> extends Pick<
   /** Late for what a module or a device brings; the default is early, before the network. */
   readonly phase?: "early" | "late";
   readonly counterpart?: string;
+  readonly format?: (value: V) => string;
   desired(input: DesiredInput<V>): Desired<V>;
 }
 
@@ -104,6 +105,7 @@ function sysctlFields<V>(args: SysctlArgs<V>) {
     kernelDefault: args.kernelDefault,
     ...(args.kernelRange === undefined ? {} : { kernelRange: args.kernelRange }),
     sources: args.sources,
+    ...(args.format === undefined ? {} : { format: args.format }),
     desired: (input: DesiredInput<V>) => args.desired(input),
   } as const;
 }

@@ -10,7 +10,7 @@ import {
   dropIn,
   hasSystemd,
   readServicePid,
-  readUnitAssignments,
+  readUnitList,
   serviceTarget,
 } from "./systemd-unit.ts";
 
@@ -60,14 +60,10 @@ export const systemdAllowedCpus = defineKnob<string>({
   isSatisfied: isConfigured,
 });
 
-/** Assignments add up, an empty one clears; without any the service may use every online CPU. */
+/** Without an assignment the service may use every online CPU. */
 async function readConfiguredCpus(host: Host, unit: string): Promise<string> {
-  let cpus: number[] = [];
-  for (const assigned of await readUnitAssignments(host, unit, "AllowedCPUs")) {
-    const added = parseKernelList(assigned.replaceAll(/\s+/g, ",")) ?? [];
-    cpus = added.length === 0 ? [] : [...cpus, ...added];
-  }
-  if (cpus.length > 0) return formatKernelList(cpus);
+  const assigned = await readUnitList(host, unit, "AllowedCPUs");
+  if (assigned !== "") return assigned;
   const online = await host.readText("/sys/devices/system/cpu/online");
   return formatKernelList(parseKernelList(online ?? "") ?? []);
 }

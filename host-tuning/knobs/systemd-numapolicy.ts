@@ -10,6 +10,7 @@ import {
   hasSystemd,
   readServicePid,
   readUnitAssignments,
+  readUnitList,
   serviceTarget,
 } from "./systemd-unit.ts";
 
@@ -66,7 +67,7 @@ export const systemdNumapolicy = defineKnob<string>({
   },
   writes(value, target) {
     const [policy = "", nodes = ""] = value.split(":");
-    // Masks add up as CPU lists do; the empty one starts anew.
+    // systemd adds masks up as it does CPU lists; the empty one starts anew.
     return [dropIn(target, "numa-policy", [`NUMAPolicy=${policy}`, "NUMAMask=", `NUMAMask=${nodes}`])];
   },
   isSatisfied: isConfigured,
@@ -74,7 +75,7 @@ export const systemdNumapolicy = defineKnob<string>({
 
 async function readConfiguredPolicy(host: Host, unit: string): Promise<string> {
   const policy = (await readUnitAssignments(host, unit, "NUMAPolicy")).at(-1) ?? "";
-  const mask = (await readUnitAssignments(host, unit, "NUMAMask")).at(-1) ?? "";
+  const mask = await readUnitList(host, unit, "NUMAMask");
   return policy === "" || policy === "default" ? "default" : `${policy}:${mask}`;
 }
 

@@ -1,6 +1,7 @@
 import type { HostFacts } from "../facts/host-facts.ts";
 import type { HostProfile } from "../profile/host-profile.ts";
 import type { Host } from "../sys/host.ts";
+import { formatKernelList, parseKernelList } from "../sys/kernel-list.ts";
 import type { ConfigFileWrite, Target } from "./knob.ts";
 
 /** Where systemd looks for units and drop-ins, the first wins. /lib is /usr/lib on merged hosts. */
@@ -75,6 +76,20 @@ async function dropInTexts(host: Host, names: readonly string[]): Promise<string
   }
   const paths = [...pathByFile].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
   return await Promise.all(paths.map(async (path) => (await host.readText(path)) ?? ""));
+}
+
+/**
+ * Numbers that a list setting comes to (AllowedCPUs, NUMAMask): assignments add up, and an empty one starts anew.
+ *
+ * @returns an empty list when nothing is assigned
+ */
+export async function readUnitList(host: Host, unit: string, key: string): Promise<string> {
+  let numbers: number[] = [];
+  for (const assigned of await readUnitAssignments(host, unit, key)) {
+    const added = parseKernelList(assigned.trim().replaceAll(/[\s,]+/g, ",")) ?? [];
+    numbers = added.length === 0 ? [] : [...numbers, ...added];
+  }
+  return formatKernelList(numbers);
 }
 
 /** Values of `key=` lines of the [Service] section, comments left out. */

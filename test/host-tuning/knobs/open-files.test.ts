@@ -37,6 +37,8 @@ describe("systemd.LimitNOFILE desired()", () => {
   it("judges by what the next start brings, so that nothing is written twice", () => {
     const pending = "1024:524288, 8192:524288 after a restart";
     expect(valueSet(systemdLimitNofile, { current: pending })).toBe("8192:524288");
+    const larger = "1024:524288, 65536:1048576 after a restart";
+    expect(decide(systemdLimitNofile, { current: larger }).because).toContain("service has 65536:1048576");
     expect(systemdLimitNofile.isSatisfied?.(pending, "8192:524288")).toBe(true);
     expect(systemdLimitNofile.isSatisfied?.(pending, "1024:524288")).toBe(false);
   });
@@ -96,6 +98,9 @@ describe("fs.nr_open and fs.file-max", () => {
 
   it("reads systemd's 2^63-1 as more than any knob asks for", async () => {
     await using host = await createHostRoot({ "/proc/sys/fs/file-max": "9223372036854775807\n" });
-    expect(await fsFileMax.read(openHost(host.root), { name: "" })).toBe(Number.MAX_SAFE_INTEGER);
+    const current = await fsFileMax.read(openHost(host.root), { name: "" });
+    expect(current).toBe(Number.MAX_SAFE_INTEGER);
+    expect(fsFileMax.format?.(current)).toBe("2^53 or more");
+    expect(decide(fsFileMax, { current }).because).toContain("host has no limit to speak of");
   });
 });

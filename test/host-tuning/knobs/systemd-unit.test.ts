@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { readServicePid, readUnitAssignments } from "../../../host-tuning/knobs/systemd-unit.ts";
+import {
+  readServicePid,
+  readUnitAssignments,
+  readUnitList,
+} from "../../../host-tuning/knobs/systemd-unit.ts";
 import { openHost } from "../../../host-tuning/sys/live-host.ts";
 import { type HostTree, createHostRoot } from "../../helpers/host-root.ts";
 
@@ -41,6 +45,19 @@ describe("readUnitAssignments()", () => {
       "/etc/systemd/system/tools@7.service.d/20-one.conf": "[Service]\nNice=3\n",
     };
     expect(await assignments(tree, "tools@7.service", "Nice")).toEqual(["1", "2", "3"]);
+  });
+});
+
+describe("readUnitList()", () => {
+  it("adds assignments up and starts anew at an empty one, as systemd does", async () => {
+    await using host = await createHostRoot({
+      "/etc/systemd/system/a.service": "[Service]\nAllowedCPUs=0-3\nAllowedCPUs=6, 7\nNUMAMask=0\n",
+      "/etc/systemd/system/a.service.d/50-x.conf": "[Service]\nNUMAMask=\nNUMAMask=1\n",
+    });
+    const tree = openHost(host.root);
+    expect(await readUnitList(tree, "a.service", "AllowedCPUs")).toBe("0-3,6-7");
+    expect(await readUnitList(tree, "a.service", "NUMAMask")).toBe("1");
+    expect(await readUnitList(tree, "b.service", "NUMAMask")).toBe("");
   });
 });
 
