@@ -42,9 +42,8 @@ function dumpOf(dropIn: string): string[] {
         XDG_RUNTIME_DIR: folder,
       },
     });
-    return String(run.stdout)
-      .split("\n")
-      .map((line) => line.trim());
+    if (run.error !== undefined) return [];
+    return run.stdout.split("\n").map((line) => line.trim());
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
