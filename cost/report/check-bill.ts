@@ -23,7 +23,7 @@ interface Check {
   readonly column: ReadColumn;
   /** SQL that is true for a row with this fault. */
   readonly isBad: string;
-  /** What is wrong, after "N rows". */
+  /** What is wrong, before "in N rows". */
   readonly message: string;
 }
 
@@ -36,48 +36,40 @@ function mayBe(column: ReadColumn, isGood: string, message: string): Check {
 }
 
 const CHECKS: readonly Check[] = [
-  mustBe("BilledCost", "is_decimal(BilledCost)", "hold no decimal number"),
-  mustBe("EffectiveCost", "is_decimal(EffectiveCost)", "hold no decimal number"),
-  mustBe(
-    "BillingCurrency",
-    "regexp_full_match(BillingCurrency, '[A-Z]{3}')",
-    "hold no currency code as in USD",
-  ),
-  mustBe("BillingPeriodStart", "is_utc(BillingPeriodStart)", "hold no date and time in UTC"),
-  mustBe("BillingPeriodEnd", "is_utc(BillingPeriodEnd)", "hold no date and time in UTC"),
-  mustBe("ChargePeriodStart", "is_utc(ChargePeriodStart)", "hold no date and time in UTC"),
-  mustBe("ChargePeriodEnd", "is_utc(ChargePeriodEnd)", "hold no date and time in UTC"),
+  mustBe("BilledCost", "is_decimal(BilledCost)", "no decimal number"),
+  mustBe("EffectiveCost", "is_decimal(EffectiveCost)", "no decimal number"),
+  mustBe("BillingCurrency", "regexp_full_match(BillingCurrency, '[A-Z]{3}')", "no currency code as in USD"),
+  mustBe("BillingPeriodStart", "is_utc(BillingPeriodStart)", "no date and time in UTC"),
+  mustBe("BillingPeriodEnd", "is_utc(BillingPeriodEnd)", "no date and time in UTC"),
+  mustBe("ChargePeriodStart", "is_utc(ChargePeriodStart)", "no date and time in UTC"),
+  mustBe("ChargePeriodEnd", "is_utc(ChargePeriodEnd)", "no date and time in UTC"),
   {
     column: "BillingPeriodEnd",
     isBad: "coalesce(utc(BillingPeriodEnd) <= utc(BillingPeriodStart), false)",
-    message: "end a billing period that has not begun",
+    message: "a billing period that ends before it begins",
   },
   {
     column: "ChargePeriodEnd",
     isBad: "coalesce(utc(ChargePeriodEnd) <= utc(ChargePeriodStart), false)",
-    message: "end a charge period that has not begun",
+    message: "a charge period that ends before it begins",
   },
   mustBe(
     "ChargeCategory",
     "ChargeCategory in ('Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment')",
-    "hold none of Usage, Purchase, Tax, Credit, Adjustment",
+    "none of Usage, Purchase, Tax, Credit, Adjustment",
   ),
   mayBe(
     "CommitmentDiscountStatus",
     "CommitmentDiscountStatus in ('Used', 'Unused')",
-    "hold neither Used nor Unused",
+    "neither Used nor Unused",
   ),
   mayBe(
     "CapacityReservationStatus",
     "CapacityReservationStatus in ('Used', 'Unused')",
-    "hold neither Used nor Unused",
+    "neither Used nor Unused",
   ),
-  mayBe("Tags", "is_tags(Tags)", "hold no JSON object whose keys are there once"),
-  mayBe(
-    "AllocatedMethodId",
-    "false",
-    "are split from other rows (FOCUS 1.3), which would count twice; give the bill without them",
-  ),
+  mayBe("Tags", "is_tags(Tags)", "no JSON object whose keys are there once"),
+  mayBe("AllocatedMethodId", "false", "amounts split from other rows (FOCUS 1.3), which would count twice,"),
 ];
 
 const summarySchema = z.record(z.string(), z.coerce.number().nullable());
@@ -143,7 +135,7 @@ async function describeFault(
   const more = count > shown.length ? ", ..." : "";
   return {
     path: check.column,
-    message: `${count} ${count === 1 ? "row" : "rows"} ${check.message}: ${places.join(", ")}${more}`,
+    message: `${check.message} in ${count} ${count === 1 ? "row" : "rows"}: ${places.join(", ")}${more}`,
   };
 }
 

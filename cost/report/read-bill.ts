@@ -56,6 +56,28 @@ async function readCsvColumns(file: BillFile): Promise<readonly string[]> {
   }
 }
 
+/**
+ * A file that was cut inside its last field can look whole: `12.3` of `12.34`. So the last line must end, with a newline
+ * or with the quote that closes its last field.
+ */
+async function lastLineFaults(file: BillFile): Promise<Fault[]> {
+  const handle = await open(file.readablePath);
+  try {
+    const { size } = await handle.stat();
+    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+    if (['"', "\n", "\r"].includes(buffer.toString("latin1"))) return [];
+    return [
+      {
+        path: "",
+        message:
+          "the last line does not end: the file may have been cut short (if it is whole, end it with a newline)",
+      },
+    ];
+  } finally {
+    await handle.close();
+  }
+}
+
 const parquetColumnsSchema = z.array(z.object({ column_name: z.string(), column_type: z.string() }));
 
 /** The expression that gives a Parquet column as the text that a CSV file would hold. */
@@ -128,7 +150,8 @@ async function openCsv(
 ): Promise<OpenBill> {
   const names = await readCsvColumns(file);
   const found = findColumns(names, needed);
-  if (found.faults.length > 0) throw new InputError(file.source, found.faults);
+  const faults = [...found.faults, ...(await lastLineFaults(file))];
+  if (faults.length > 0) throw new InputError(file.source, faults);
   const call = `read_csv(${sqlText(file.readablePath)}, ${csvOptions(names)}`;
   const expressions = new Map([...found.columns].map(([column, name]) => [column, sqlName(name)]));
   await createBillViews(
