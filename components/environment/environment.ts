@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
-import { AwsHostPools } from "../hosts/aws/aws-host-pools.ts";
+import { AwsHostPools, type PlannedPool, planAwsPools } from "../hosts/aws/aws-host-pools.ts";
 import { type Hosts, type PoolOutputs, poolOutputs } from "../hosts/hosts.ts";
-import { LocalHosts } from "../hosts/local-hosts.ts";
+import { LocalHosts, type LocalMachineOutputs } from "../hosts/local-hosts.ts";
 import { clusterProvider } from "../service/cluster-provider.ts";
 import { McpService } from "../service/mcp-service.ts";
 import { refuseUntagged } from "../tags/owner-tags.ts";
@@ -25,6 +25,8 @@ export interface EnvironmentOutputs {
   readonly pools: pulumi.Output<Record<string, PoolOutputs>>;
   /** Where the service answers, as far as the engine knows it. */
   readonly serviceUrls: pulumi.Output<readonly string[]>;
+  /** Machines of local pools; empty elsewhere. */
+  readonly machines: pulumi.Output<readonly LocalMachineOutputs[]>;
 }
 
 /**
@@ -39,32 +41,28 @@ export class Environment extends pulumi.ComponentResource {
 
   /** @throws {InputError} before anything is registered, with everything that is wrong */
   constructor(name: string, args: EnvironmentArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    refuseWhatCannotBeMade(args);
+    const awsPools = planPools(args);
     super("bedplate:index:Environment", name, {}, { ...opts, transforms: [refuseUntagged] });
-    const hosts = [...this.#makeAwsHosts(name, args), ...this.#makeLocalHosts(args)];
+    const hosts = [...this.#makeAwsHosts(name, args, awsPools), ...this.#makeLocalHosts(args)];
     const clusterUrls = this.#makeService(name, args);
-    const localUrls = hosts.flatMap((pool) => (pool instanceof LocalHosts ? [pool.serviceUrls] : []));
+    const local = hosts.filter((pool) => pool instanceof LocalHosts);
     this.outputs = {
       environment: args.spec.name,
       owner: args.spec.owner,
       pools: poolsByName(hosts),
-      serviceUrls: pulumi.output([...clusterUrls, ...localUrls]).apply((urls) => urls.flat()),
+      serviceUrls: pulumi
+        .output([...clusterUrls, ...local.map((pool) => pool.serviceUrls)])
+        .apply((urls) => urls.flat()),
+      machines: pulumi.output(local.map((pool) => pool.machineOutputs)).apply((lists) => lists.flat()),
     };
     this.registerOutputs({ ...this.outputs });
   }
 
-  #makeAwsHosts(name: string, args: EnvironmentArgs): readonly Hosts[] {
-    const pools = args.spec.hostPools.filter((pool) => pool.where === "aws");
+  #makeAwsHosts(name: string, args: EnvironmentArgs, pools: readonly PlannedPool[]): readonly Hosts[] {
     if (pools.length === 0) return [];
     return new AwsHostPools(
       name,
-      {
-        environment: args.spec,
-        pools,
-        config: args.config,
-        artifactsOf: (pool) => artifactsOf(args, pool),
-        tags: ownerTags(args.spec),
-      },
+      { environment: args.spec, pools, config: args.config, tags: ownerTags(args.spec) },
       { parent: this },
     ).hosts;
   }
@@ -115,8 +113,13 @@ function artifactsOf(args: EnvironmentArgs, pool: HostPool): HostArtifacts {
   return args.spec.service.runtime === "systemd" ? { agent, service: args.archives.service } : { agent };
 }
 
-/** Faults that the file alone does not show: they lie between it, the stack's settings and what was built. */
-function refuseWhatCannotBeMade(args: EnvironmentArgs): void {
+/**
+ * Decides what can be decided before anything is made.
+ *
+ * @throws {InputError} with the faults that the file alone does not show: they lie between it, the stack's settings, what
+ *   was built and what can be had
+ */
+function planPools(args: EnvironmentArgs): readonly PlannedPool[] {
   const { spec, config, archives } = args;
   const faults: Fault[] = [];
   if (spec.service.runtime === "kubernetes" && config.kubeconfig === undefined) {
@@ -133,14 +136,17 @@ function refuseWhatCannotBeMade(args: EnvironmentArgs): void {
         path: `${at}.where`,
         message: `no component makes "${pool.where}" hosts: install the agent on them and run bedplate apply`,
       });
-      continue;
-    }
-    if (archives.agent[architecture] === undefined) {
+    } else if (archives.agent[architecture] === undefined) {
       faults.push({
         path: `${at}.needs.architecture`,
         message: `the list of archives has no agent for "${architecture}"`,
       });
     }
   }
+  const planned = planAwsPools(spec, (pool) =>
+    archives.agent[pool.needs.architecture] === undefined ? undefined : artifactsOf(args, pool),
+  );
+  faults.push(...planned.faults);
   if (faults.length > 0) throw new InputError(`environment "${spec.name}"`, faults);
+  return planned.pools;
 }

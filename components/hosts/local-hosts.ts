@@ -15,6 +15,21 @@ export interface LocalHostsArgs {
   readonly userData: (urlOf: (artifact: Artifact) => string) => string;
 }
 
+/** One machine as the stack's outputs show it. */
+export interface LocalMachineOutputs {
+  readonly name: string;
+  readonly address: string;
+  readonly sshPort: number;
+  /** Port on this machine that leads to the service. */
+  readonly servicePort: number;
+  readonly serviceUrl: string;
+  readonly stateDir: string;
+  readonly reportPath: string;
+  readonly accelerator: string;
+  /** How long each stretch of the last bring-up took. */
+  readonly phases: readonly { readonly name: string; readonly durationMillis: number }[];
+}
+
 /** A pool of QEMU machines on this machine, each a resource with its own state. */
 export class LocalHosts extends pulumi.ComponentResource implements Hosts {
   readonly where = "local";
@@ -23,14 +38,14 @@ export class LocalHosts extends pulumi.ComponentResource implements Hosts {
   readonly count: number;
   readonly addresses: pulumi.Output<readonly string[]>;
   readonly serviceUrls: pulumi.Output<readonly string[]>;
-  readonly machines: readonly LocalVm[];
+  readonly machineOutputs: pulumi.Output<readonly LocalMachineOutputs[]>;
 
   constructor(name: string, args: LocalHostsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("bedplate:index:LocalHosts", name, {}, opts);
     this.poolName = args.pool.name;
     this.count = args.pool.count;
     const userData = args.userData((artifact) => artifactUrl(artifact.sha256));
-    this.machines = Array.from({ length: args.pool.count }, (_, index) => {
+    const machines = Array.from({ length: args.pool.count }, (_, index) => {
       const machineName = `${name}-${index}`;
       const spec = localVmSpecOf(machineName, args.pool, {
         userData,
@@ -39,8 +54,23 @@ export class LocalHosts extends pulumi.ComponentResource implements Hosts {
       });
       return new LocalVm(machineName, spec, { parent: this });
     });
-    this.addresses = pulumi.all(this.machines.map((machine) => machine.address));
-    this.serviceUrls = pulumi.all(this.machines.map((machine) => machine.serviceUrl));
+    this.addresses = pulumi.all(machines.map((machine) => machine.address));
+    this.serviceUrls = pulumi.all(machines.map((machine) => machine.serviceUrl));
+    this.machineOutputs = pulumi.all(machines.map(outputsOf));
     this.registerOutputs({ addresses: this.addresses });
   }
+}
+
+function outputsOf(machine: LocalVm): pulumi.Output<LocalMachineOutputs> {
+  return pulumi.output({
+    name: machine.name,
+    address: machine.address,
+    sshPort: machine.sshPort,
+    servicePort: machine.hostServicePort,
+    serviceUrl: machine.serviceUrl,
+    stateDir: machine.stateDir,
+    reportPath: machine.reportPath,
+    accelerator: machine.accelerator,
+    phases: machine.phases,
+  });
 }

@@ -6,6 +6,7 @@ export const LOCAL_VM_TYPE = "bedplate:index:LocalVm";
 
 /** A QEMU machine on this machine, made by the `bedplate` provider. */
 export class LocalVm extends pulumi.CustomResource {
+  declare readonly name: pulumi.Output<string>;
   /** Always this machine's loopback: ports lead into the machine. */
   declare readonly address: pulumi.Output<string>;
   declare readonly sshPort: pulumi.Output<number>;
@@ -16,6 +17,8 @@ export class LocalVm extends pulumi.CustomResource {
   /** File on this machine with the HostReport of the last boot that the engine waited for. */
   declare readonly reportPath: pulumi.Output<string>;
   declare readonly accelerator: pulumi.Output<string>;
+  declare readonly isRunning: pulumi.Output<boolean>;
+  declare readonly phases: pulumi.Output<{ readonly name: string; readonly durationMillis: number }[]>;
 
   constructor(name: string, spec: LocalVmSpecInput, opts: pulumi.CustomResourceOptions = {}) {
     super(
@@ -30,6 +33,8 @@ export class LocalVm extends pulumi.CustomResource {
         stateDir: undefined,
         reportPath: undefined,
         accelerator: undefined,
+        isRunning: undefined,
+        phases: undefined,
       },
       opts,
     );

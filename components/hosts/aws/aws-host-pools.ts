@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { loadCatalogue } from "../../../cost/catalogue/catalogue.ts";
-import { InputError } from "../../../host-tuning/errors.ts";
+import { type Fault, InputError } from "../../../host-tuning/errors.ts";
 import type { AwsPool, Environment } from "../../environment/environment-spec.ts";
 import type { Artifact } from "../../environment/host-archives.ts";
 import { type HostArtifacts, hostUserData } from "../../environment/host-user-data.ts";
@@ -13,11 +13,17 @@ import { HostRole } from "./host-role.ts";
 import { findNetworkPlace } from "./network-place.ts";
 import { type PoolSelection, describeSelection, selectInstanceTypes } from "./select-instance-types.ts";
 
+/** A pool with all that was decided for it before anything is made. */
+export interface PlannedPool {
+  readonly pool: AwsPool;
+  readonly selection: PoolSelection;
+  readonly artifacts: HostArtifacts;
+}
+
 export interface AwsHostPoolsArgs {
   readonly environment: Environment;
-  readonly pools: readonly AwsPool[];
+  readonly pools: readonly PlannedPool[];
   readonly config: StackConfig;
-  readonly artifactsOf: (pool: AwsPool) => HostArtifacts;
   readonly tags: OwnerTags;
 }
 
@@ -28,12 +34,7 @@ const LONGEST_BUCKET_NAME = "b".repeat(63);
 export class AwsHostPools extends pulumi.ComponentResource {
   readonly hosts: readonly AwsHosts[];
 
-  /** @throws {InputError} before anything is registered, when a pool's needs cannot be met or its user data is too large */
   constructor(name: string, args: AwsHostPoolsArgs, opts: pulumi.ComponentResourceOptions) {
-    const selections = selectAll(args);
-    for (const pool of args.pools) {
-      hostUserData(args.environment, pool, args.artifactsOf(pool), s3UrlIn(LONGEST_BUCKET_NAME));
-    }
     super("bedplate:index:AwsHostPools", name, {}, opts);
     const { tags, config } = args;
     const provider = new aws.Provider(
@@ -43,13 +44,11 @@ export class AwsHostPools extends pulumi.ComponentResource {
     );
     const within = { parent: this, provider };
     const network = findNetworkPlace(config, within);
-    const artifacts = distinct(args.pools.flatMap((pool) => Object.values(args.artifactsOf(pool))));
+    const artifacts = distinct(args.pools.flatMap((planned) => Object.values(planned.artifacts)));
     const bucket = new ArtifactBucket(`${name}-artifacts`, { artifacts, tags }, within);
     const role = new HostRole(`${name}-host`, { bucketArn: bucket.arn, tags }, within);
 
-    this.hosts = args.pools.map((pool, index) => {
-      const selection = selections[index];
-      if (selection === undefined) throw new RangeError(`Cannot find the selection of pool ${pool.name}`);
+    this.hosts = args.pools.map(({ pool, selection, artifacts: ofPool }) => {
       void pulumi.log.info(`pool ${pool.name}: ${describeSelection(selection)}`, this);
       return new AwsHosts(
         `${name}-${pool.name}`,
@@ -62,8 +61,7 @@ export class AwsHostPools extends pulumi.ComponentResource {
           servicePort: args.environment.service.port,
           ...(config.allowedCidrs === undefined ? {} : { allowedCidrs: config.allowedCidrs }),
           userData: bucket.bucketName.apply(
-            (bucketName) =>
-              hostUserData(args.environment, pool, args.artifactsOf(pool), s3UrlIn(bucketName)).encoded,
+            (bucketName) => hostUserData(args.environment, pool, ofPool, s3UrlIn(bucketName)).encoded,
           ),
           bootsAfter: bucket.objects,
           tags,
@@ -75,14 +73,48 @@ export class AwsHostPools extends pulumi.ComponentResource {
   }
 }
 
-function selectAll(args: AwsHostPoolsArgs): readonly PoolSelection[] {
-  const catalogue = loadCatalogue(args.environment.region);
-  const results = args.pools.map((pool) =>
-    selectInstanceTypes(pool, `hostPools[${args.environment.hostPools.indexOf(pool)}]`, catalogue),
-  );
-  const faults = results.flatMap((result) => ("faults" in result ? result.faults : []));
-  if (faults.length > 0) throw new InputError(`environment "${args.environment.name}"`, faults);
-  return results.filter((result) => "choice" in result);
+/**
+ * Decides every AWS pool of an environment, or says what stands against it: needs that no type meets, settings that
+ * exclude each other, user data above the limit even before the bucket's name is known. A pool without archives is left
+ * out: the caller says so.
+ */
+export function planAwsPools(
+  environment: Environment,
+  artifactsOf: (pool: AwsPool) => HostArtifacts | undefined,
+): { readonly pools: readonly PlannedPool[]; readonly faults: readonly Fault[] } {
+  const pools: PlannedPool[] = [];
+  const faults: Fault[] = [];
+  if (environment.region === "local") return { pools, faults };
+  const catalogue = loadCatalogue(environment.region);
+  for (const [index, pool] of environment.hostPools.entries()) {
+    if (pool.where !== "aws") continue;
+    const at = `hostPools[${index}]`;
+    const selection = selectInstanceTypes(pool, at, catalogue);
+    const artifacts = artifactsOf(pool);
+    faults.push(...("faults" in selection ? selection.faults : []));
+    if (artifacts === undefined) continue;
+    faults.push(...userDataFaults(environment, pool, artifacts, at));
+    if ("choice" in selection) pools.push({ pool, selection, artifacts });
+  }
+  return { pools, faults };
+}
+
+function userDataFaults(
+  environment: Environment,
+  pool: AwsPool,
+  artifacts: HostArtifacts,
+  at: string,
+): readonly Fault[] {
+  try {
+    hostUserData(environment, pool, artifacts, s3UrlIn(LONGEST_BUCKET_NAME));
+    return [];
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return error.faults.map((fault) => ({
+      path: `${at}.profile`,
+      message: `user data${fault.path === "" ? "" : ` ${fault.path}`}: ${fault.message}`,
+    }));
+  }
 }
 
 function s3UrlIn(bucketName: string): (artifact: Artifact) => string {

@@ -19,7 +19,9 @@ const FAMILIES_WITHOUT_EFA_ON_CARD_0: ReadonlySet<string> = new Set(["p6-b300"])
  */
 export function placeInterfaces(spec: InstanceType, efaInterfaces: number): readonly InterfacePlace[] {
   const primary: InterfacePlace = { networkCardIndex: 0, deviceIndex: 0, interfaceType: "interface" };
-  const cards = Array.from({ length: spec.networkCards ?? 1 }, (_, card) => card).filter(
+  // A card carries one EFA interface, so a type whose cards the catalogue does not count has at least as many.
+  const cardCount = spec.networkCards ?? Math.max(1, spec.efaInterfaces);
+  const cards = Array.from({ length: cardCount }, (_, card) => card).filter(
     (card) => card > 0 || !FAMILIES_WITHOUT_EFA_ON_CARD_0.has(spec.family),
   );
   if (efaInterfaces > cards.length) {

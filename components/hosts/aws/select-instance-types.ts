@@ -1,6 +1,7 @@
 import type { Catalogue, InstanceType } from "../../../cost/catalogue/catalogue.ts";
 import {
   type InstanceTypeChoice,
+  type RejectedFamily,
   chooseInstanceTypes,
 } from "../../../cost/catalogue/choose-instance-type.ts";
 import type { Fault } from "../../../host-tuning/errors.ts";
@@ -26,7 +27,8 @@ export function selectInstanceTypes(
   const faults = settingFaults(pool, path);
   const choice = chooseInstanceTypes(pool.needs, catalogue);
   const [first, ...others] = choice.ranked;
-  if (first === undefined) faults.push({ path: `${path}.needs`, message: noTypeMessage(choice) });
+  if (first === undefined)
+    faults.push({ path: `${path}.needs`, message: noTypeMessage(pool, choice, catalogue) });
   if (first === undefined || faults.length > 0) return { faults };
   return { instanceTypes: [first, ...others], choice };
 }
@@ -45,9 +47,15 @@ function settingFaults(pool: AwsPool, path: string): Fault[] {
   return faults;
 }
 
-function noTypeMessage(choice: InstanceTypeChoice): string {
-  const lacks = (because: string) => because.split("; ").length;
-  const nearest = choice.rejected.toSorted((a, b) => lacks(a.because) - lacks(b.because));
+function noTypeMessage(pool: AwsPool, choice: InstanceTypeChoice, catalogue: Catalogue): string {
+  const types = new Map(catalogue.instanceTypes.map((spec) => [spec.type, spec]));
+  // Whoever asks for GPUs is not helped by a type that is right but for having none.
+  const isOfKind = ({ nearest }: RejectedFamily) =>
+    pool.needs.gpus === 0 || (types.get(nearest)?.gpus.length ?? 0) > 0;
+  const lacks = ({ because }: RejectedFamily) => because.split("; ").length;
+  const nearest = choice.rejected.toSorted(
+    (a, b) => Number(isOfKind(b)) - Number(isOfKind(a)) || lacks(a) - lacks(b),
+  );
   const named = nearest.slice(0, NAMED_REJECTIONS).map((rejection) => rejection.because);
   return `no instance type satisfies them; of ${choice.rejected.length} families the nearest: ${named.join(" | ")}`;
 }

@@ -1,0 +1,153 @@
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type {
+  CheckResult,
+  CreateResult,
+  DiffResult,
+  ReadResult,
+  UpdateResult,
+} from "@pulumi/pulumi/provider/provider.js";
+import { InputError } from "../../host-tuning/errors.ts";
+import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
+import { bringUp, defaultStateDir, describe, tearDown } from "../hosts/local-vm/local-vm.ts";
+import { type LocalVmSpec, isReplaceNeeded, localVmSpecSchema } from "../hosts/local-vm/vm-spec.ts";
+import type { LocalVmBringUp, LocalVmState } from "../hosts/local-vm/vm-state.ts";
+import type { Properties, ResourceKind } from "./bedplate-provider.ts";
+import type { EngineLog } from "./engine-log.ts";
+
+/** What the SDK sends for a value that a preview does not know yet. */
+const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+const REPORT_FILE = "host-report.json";
+
+/** Outputs of a machine over its inputs. */
+interface LocalVmOutputs extends LocalVmSpec {
+  readonly machineId: string;
+  readonly stateDir: string;
+  readonly isRunning: boolean;
+  readonly accelerator: string;
+  readonly address: string;
+  readonly sshPort: number;
+  readonly hostServicePort: number;
+  readonly serviceUrl: string;
+  readonly reportPath: string;
+  readonly phases: LocalVmBringUp["phases"];
+}
+
+/** `bedplate:index:LocalVm` as the engine sees it: a machine whose folder is its identity. */
+export class LocalVmResource implements ResourceKind {
+  readonly #log: EngineLog;
+
+  constructor(log: EngineLog) {
+    this.#log = log;
+  }
+
+  check(news: Properties): CheckResult {
+    if (hasUnknown(news)) return { inputs: news };
+    try {
+      return { inputs: parseContract(localVmSpecSchema, news, "LocalVm") };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      return {
+        inputs: news,
+        failures: error.faults.map((fault) => ({ property: fault.path, reason: fault.message })),
+      };
+    }
+  }
+
+  diff(olds: Properties, news: Properties): DiffResult {
+    if (hasUnknown(news)) return { changes: true };
+    const before = specOf(olds);
+    const after = specOf(news);
+    const replaces = isReplaceNeeded(before, after) ? changedKeys(before, after) : [];
+    return {
+      changes: olds["isRunning"] === false || changedKeys(before, after).length > 0,
+      replaces,
+      // Two machines of one name would share a folder, so the old one goes first.
+      deleteBeforeReplace: true,
+    };
+  }
+
+  async create(urn: string, inputs: Properties, signal: AbortSignal): Promise<CreateResult> {
+    const outs = await this.#bringUp(urn, inputs, signal);
+    return { id: outs.name, outs };
+  }
+
+  async update(urn: string, inputs: Properties, signal: AbortSignal): Promise<UpdateResult> {
+    return { outs: await this.#bringUp(urn, inputs, signal) };
+  }
+
+  /** What is there now: nothing, a machine that stands still, or one that runs. */
+  async read(id: string, properties: Properties): Promise<ReadResult> {
+    const state = await describe(stateDirOf(id, properties));
+    if (state === undefined) return {};
+    const outs = { ...properties, ...outputsOfState(state) };
+    return { id, props: outs, inputs: state.spec };
+  }
+
+  async delete(urn: string, properties: Properties): Promise<void> {
+    const name = String(properties["name"]);
+    this.#log.status(urn, `${name}: stopping and removing`);
+    await tearDown(stateDirOf(name, properties));
+  }
+
+  async #bringUp(urn: string, inputs: Properties, signal: AbortSignal): Promise<LocalVmOutputs> {
+    const spec = parseContract(localVmSpecSchema, inputs, "LocalVm");
+    const up = await bringUp(spec, {
+      stateDir: defaultStateDir(spec.name),
+      signal,
+      progress: ({ phase, message }) => this.#log.status(urn, `${spec.name} ${phase}: ${message}`),
+    });
+    const outputs = outputsOfState(up);
+    if (up.report !== undefined) {
+      await writeFile(outputs.reportPath, `${JSON.stringify(up.report, null, 2)}\n`);
+    }
+    const took = up.phases.map((phase) => `${phase.name} ${(phase.durationMillis / 1000).toFixed(1)} s`);
+    this.#log.message(urn, `${spec.name} is up: ${took.join(", ")}`);
+    return { ...outputs, phases: up.phases };
+  }
+}
+
+function outputsOfState(state: LocalVmState): Omit<LocalVmOutputs, "phases"> {
+  return {
+    ...state.spec,
+    machineId: state.id,
+    stateDir: state.stateDir,
+    isRunning: state.isRunning,
+    accelerator: state.accelerator,
+    address: state.address,
+    sshPort: state.sshPort,
+    hostServicePort: state.servicePort,
+    serviceUrl: `http://${state.address}:${state.servicePort}/mcp`,
+    reportPath: path.join(state.stateDir, REPORT_FILE),
+  };
+}
+
+function stateDirOf(name: string, properties: Properties): string {
+  const recorded = properties["stateDir"];
+  return typeof recorded === "string" ? recorded : defaultStateDir(name);
+}
+
+/**
+ * The spec among a resource's properties. Where an artifact lies on this machine is left out: its digest says what it is,
+ * and the same archive in another checkout is no change.
+ */
+function specOf(properties: Properties): LocalVmSpec {
+  const keys = Object.keys(localVmSpecSchema.shape);
+  const own = Object.fromEntries(keys.flatMap((key) => (key in properties ? [[key, properties[key]]] : [])));
+  const spec = parseContract(localVmSpecSchema, own, "LocalVm");
+  return { ...spec, artifacts: spec.artifacts.map(({ sha256 }) => ({ path: sha256, sha256 })) };
+}
+
+function changedKeys(before: LocalVmSpec, after: LocalVmSpec): string[] {
+  return (Object.keys(localVmSpecSchema.shape) as (keyof LocalVmSpec)[]).filter(
+    (key) => !isDeepStrictEqual(before[key], after[key]),
+  );
+}
+
+function hasUnknown(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasUnknown);
+  if (typeof value === "object" && value !== null) return Object.values(value).some(hasUnknown);
+  return value === UNKNOWN;
+}

@@ -1,0 +1,17 @@
+import { createRequire } from "node:module";
+import { main } from "@pulumi/pulumi/provider/server.js";
+import { BedplateProvider } from "./bedplate-provider.ts";
+import { openEngineLog } from "./engine-log.ts";
+import { LocalVmResource } from "./local-vm-provider.ts";
+import { LOCAL_VM_TYPE } from "./local-vm-resource.ts";
+
+/** The `bedplate` provider: the engine starts it with its own address and speaks gRPC with it. */
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string };
+const engineArguments = process.argv.slice(2);
+const log = openEngineLog(engineArguments.find((argument) => /^[\w.-]+:\d+$/.test(argument)));
+
+await main(
+  new BedplateProvider(version, new Map([[LOCAL_VM_TYPE, new LocalVmResource(log)]])),
+  engineArguments,
+);

@@ -1,0 +1,46 @@
+import { describe, expect, test } from "vitest";
+import { placeInterfaces } from "../../../../components/hosts/aws/network-interfaces.ts";
+import { type InstanceType, loadCatalogue } from "../../../../cost/catalogue/catalogue.ts";
+
+const types = new Map(loadCatalogue("us-east-1").instanceTypes.map((spec) => [spec.type, spec]));
+
+function typeOf(name: string): InstanceType {
+  const spec = types.get(name);
+  if (spec === undefined) throw new Error(`The catalogue lacks ${name}`);
+  return spec;
+}
+
+describe("placeInterfaces()", () => {
+  test("puts IP traffic on card 0 and EFA beside it", () => {
+    expect(placeInterfaces(typeOf("c6in.32xlarge"), 2)).toEqual([
+      { networkCardIndex: 0, deviceIndex: 0, interfaceType: "interface" },
+      { networkCardIndex: 0, deviceIndex: 1, interfaceType: "efa-only" },
+      { networkCardIndex: 1, deviceIndex: 0, interfaceType: "efa-only" },
+    ]);
+  });
+
+  test("leaves card 0 without EFA where the type has none there", () => {
+    const places = placeInterfaces(typeOf("p6-b300.48xlarge"), 16);
+    expect(places.filter((place) => place.networkCardIndex === 0)).toEqual([
+      { networkCardIndex: 0, deviceIndex: 0, interfaceType: "interface" },
+    ]);
+    expect(places).toHaveLength(17);
+  });
+
+  test("gives every type of the catalogue that has EFA as many interfaces as it has, each in a place of its own", () => {
+    const withEfa = [...types.values()].filter((spec) => spec.efaInterfaces > 0);
+    expect(withEfa.length).toBeGreaterThan(100);
+    for (const spec of withEfa) {
+      const places = placeInterfaces(spec, spec.efaInterfaces);
+      expect(places.filter((place) => place.interfaceType === "efa-only")).toHaveLength(spec.efaInterfaces);
+      const slots = places.map((place) => `${place.networkCardIndex}/${place.deviceIndex}`);
+      expect(new Set(slots).size, spec.type).toBe(slots.length);
+    }
+  });
+
+  test("fails for more EFA interfaces than cards", () => {
+    expect(() => placeInterfaces(typeOf("c6in.32xlarge"), 3)).toThrow(
+      "Cannot place 3 EFA interfaces on c6in.32xlarge: 2 of its cards carry EFA",
+    );
+  });
+});

@@ -1,0 +1,125 @@
+import path from "node:path";
+import { OWNER_TAG_KEYS } from "../../components/tags/owner-tags.ts";
+import { type ProgramArgs, type ProgramRun, type RegisteredResource, runProgram } from "./program-host.ts";
+import { type Decoded, UNKNOWN } from "./program-values.ts";
+
+const REPOSITORY = path.resolve(import.meta.dirname, "../..");
+
+/** Small files that stand in for the archives, so that a preview builds nothing and its golden moves with no source. */
+export const ARCHIVES = "test/fixtures/archives/manifest.json";
+
+/** What an account with a default VPC of two subnets answers. */
+export function answerAccountCalls(token: string): Record<string, unknown> | undefined {
+  switch (token) {
+    case "aws:ec2/getVpc:getVpc":
+      return { id: "vpc-0123456789abcdef0", cidrBlock: "172.31.0.0/16" };
+    case "aws:ec2/getSubnets:getSubnets":
+      return { ids: ["subnet-0aaaaaaaaaaaaaaa0", "subnet-0bbbbbbbbbbbbbbb0"] };
+    case "aws:ssm/getParameter:getParameter":
+      return { value: "ami-0123456789abcdef0" };
+    default:
+      return undefined;
+  }
+}
+
+/** Previews one environment as it is committed, in a cluster and an account that answer. */
+export function previewEnvironment(stack: string, args: Partial<ProgramArgs> = {}): Promise<ProgramRun> {
+  return runProgram({
+    stack,
+    config: { archiveManifest: ARCHIVES, kubeconfig: "{}", ...args.config },
+    secretKeys: ["kubeconfig"],
+    invoke: answerAccountCalls,
+    ...(args.isPreview === undefined ? {} : { isPreview: args.isPreview }),
+    ...(args.program === undefined ? {} : { program: args.program }),
+    ...(args.outputsOf === undefined ? {} : { outputsOf: args.outputsOf }),
+  });
+}
+
+/** Errors of a run as one text, for the message of a failed assertion. */
+export function errorsOf(run: ProgramRun): string {
+  return [
+    ...run.logs.filter((line) => line.severity === "error").map((line) => line.message),
+    run.stderr,
+  ].join("\n");
+}
+
+/** A run as a tree that people review: each resource below its parent, with what it is made from. */
+export function renderPreview(run: ProgramRun): string {
+  const lines: string[] = [];
+  const visit = (parent: string, depth: number): void => {
+    for (const resource of run.resources.filter((candidate) => candidate.parent === parent)) {
+      const indent = "  ".repeat(depth);
+      lines.push(`${indent}${resource.type}  ${resource.name}${marksOf(resource)}`);
+      lines.push(...renderValue(resource.inputs, `${indent}    `));
+      visit(resource.urn, depth + 1);
+    }
+  };
+  visit("", 0);
+  return `${lines.join("\n")}\n\noutputs\n${renderValue(run.outputs, "  ").join("\n")}\n`;
+}
+
+function marksOf(resource: RegisteredResource): string {
+  const marks = [
+    ...(resource.isProtected ? ["protected"] : []),
+    ...(resource.isRetainedOnDelete ? ["kept on delete"] : []),
+    ...(resource.ignoreChanges.length > 0 ? [`ignores changes of ${resource.ignoreChanges.join(", ")}`] : []),
+  ];
+  return marks.length === 0 ? "" : `  (${marks.join("; ")})`;
+}
+
+function renderValue(value: Decoded, indent: string): string[] {
+  if (Array.isArray(value)) {
+    const rows = rowsAsMap(value);
+    if (rows !== undefined) return renderValue(rows, indent);
+    return value.flatMap((inner) =>
+      isLeaf(inner)
+        ? [`${indent}- ${leafText(inner)}`]
+        : [`${indent}-`, ...renderValue(inner, `${indent}  `)],
+    );
+  }
+  if (typeof value !== "object" || value === null) return [`${indent}${leafText(value)}`];
+  const owner = ownerText(value);
+  const rest = owner === undefined ? value : without(value, OWNER_KEYS);
+  const ownerLine = owner === undefined ? [] : [`${indent}(owner ${owner})`];
+  const lines = Object.entries(rest)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([key, inner]) =>
+      isLeaf(inner)
+        ? [`${indent}${key}: ${key === "userData" && inner !== UNKNOWN ? "(user data)" : leafText(inner)}`]
+        : [`${indent}${key}:`, ...renderValue(inner, `${indent}  `)],
+    );
+  return [...ownerLine, ...lines];
+}
+
+/** Tags of an Auto Scaling group, where every row reaches the instances. */
+function rowsAsMap(rows: readonly Decoded[]): { [key: string]: Decoded } | undefined {
+  const entries = rows.map((row) =>
+    typeof row === "object" && row !== null && !Array.isArray(row) && row["propagateAtLaunch"] === true
+      ? ([JSON.stringify(row["key"]).slice(1, -1), row["value"] ?? null] as const)
+      : undefined,
+  );
+  return entries.length > 0 && entries.every((entry) => entry !== undefined)
+    ? Object.fromEntries(entries)
+    : undefined;
+}
+
+const OWNER_KEYS: readonly string[] = [...OWNER_TAG_KEYS, "managed-by"];
+
+/** A full set of owner tags on one line, so that a missing one stands out. */
+function ownerText(value: { readonly [key: string]: Decoded }): string | undefined {
+  const found = OWNER_KEYS.map((key) => value[key]);
+  return found.every((tag) => typeof tag === "string") ? found.join(" ") : undefined;
+}
+
+function without(value: { readonly [key: string]: Decoded }, keys: readonly string[]) {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)));
+}
+
+function isLeaf(value: Decoded): boolean {
+  return typeof value !== "object" || value === null || Object.keys(value).length === 0;
+}
+
+function leafText(value: Decoded): string {
+  if (typeof value === "string") return value.replaceAll(`${REPOSITORY}/`, "");
+  return JSON.stringify(value);
+}
