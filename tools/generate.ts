@@ -2,6 +2,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
+import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
+import { costReportSchema } from "../cost/report/cost-report.ts";
 import { hostPlanSchema } from "../host-tuning/engine/host-plan.ts";
 import { hostFactsSchema } from "../host-tuning/facts/host-facts.ts";
 import { KNOBS } from "../host-tuning/knobs/index.ts";
@@ -18,6 +20,8 @@ const CONTRACTS = [
   { file: "host-facts", schema: hostFactsSchema, io: "output" },
   { file: "host-plan", schema: hostPlanSchema, io: "output" },
   { file: "host-report", schema: hostReportSchema, io: "output" },
+  { file: "cost-report", schema: costReportSchema, io: "output" },
+  { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
 ] as const;
 
 /** Every generated file by its path in the repository. */
