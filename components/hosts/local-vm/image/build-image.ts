@@ -165,6 +165,7 @@ async function configureRoot(recipe: ImageRecipe, root: string): Promise<void> {
     "etc/resolv.conf",
     "var/cache/apt",
     "var/lib/apt/lists",
+    ...recipe.removedFiles,
     ...(await readdir(join(root, "etc/ssh")))
       .filter((file) => file.startsWith("ssh_host_"))
       .map((file) => `etc/ssh/${file}`),

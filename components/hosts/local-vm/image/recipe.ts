@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { CLOUD_INIT_STAGE_FILES } from "./cloud-init-stages.ts";
 
 /** Everything that decides what is in an image. Its digest names the image in the cache. */
 export interface ImageRecipe {
@@ -14,6 +15,7 @@ export interface ImageRecipe {
   /** Modules that the initrd loads to reach the root disk. */
   readonly initrdModules: readonly string[];
   readonly files: readonly ImageFile[];
+  readonly removedFiles: readonly string[];
 }
 
 export interface ImageFile {
@@ -55,11 +57,16 @@ const MASKED_UNITS = [
   "getty.target",
   "getty@tty1.service",
   "ldconfig.service",
+  "modprobe@dm_mod.service",
   "modprobe@drm.service",
+  "modprobe@fuse.service",
+  "modprobe@loop.service",
   "nvmefc-boot-connections.service",
   "nvmf-autoconnect.service",
   "proc-sys-fs-binfmt_misc.automount",
   "serial-getty@ttyS0.service",
+  "sys-fs-fuse-connections.mount",
+  "sys-kernel-tracing.mount",
   "systemd-ask-password-console.path",
   "systemd-ask-password-wall.path",
   "systemd-binfmt.service",
@@ -191,6 +198,7 @@ cloud_final_modules: [scripts-vendor, scripts-per-once, scripts-per-boot, script
 `;
 
 const FILES: readonly ImageFile[] = [
+  ...CLOUD_INIT_STAGE_FILES,
   { path: "/etc/hostname", text: "bedplate-vm\n" },
   { path: "/etc/hosts", text: "127.0.0.1 localhost\n127.0.1.1 bedplate-vm\n::1 localhost\n" },
   { path: "/etc/fstab", text: "/dev/vda / ext4 defaults,noatime 0 0\n" },
@@ -220,6 +228,8 @@ export const LOCAL_IMAGE: ImageRecipe = {
   moduleFolders: MODULE_FOLDERS,
   initrdModules: ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4"],
   files: FILES,
+  // Looks for the data source with blkid and friends before systemd starts; the list above has the answer.
+  removedFiles: ["/usr/lib/cloud-init/ds-identify"],
 };
 
 /** Name of a recipe's image in the cache. */

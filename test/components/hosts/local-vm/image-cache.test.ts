@@ -1,0 +1,94 @@
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { IMAGE_FILES } from "../../../../components/hosts/local-vm/image/build-image.ts";
+import { ensureImage, type ImageBuilder } from "../../../../components/hosts/local-vm/image/image-cache.ts";
+import { LOCAL_IMAGE, recipeDigest } from "../../../../components/hosts/local-vm/image/recipe.ts";
+
+let cacheDir: string;
+let builds: number;
+let said: string[];
+
+beforeEach(async () => {
+  cacheDir = await mkdtemp(join(tmpdir(), "bedplate-cache-"));
+  builds = 0;
+  said = [];
+});
+
+afterEach(() => rm(cacheDir, { recursive: true, force: true }));
+
+/** Writes small files in place of a Debian: the cache does not look into them. */
+const build: ImageBuilder = async (_, { folder }) => {
+  builds++;
+  for (const name of Object.values(IMAGE_FILES)) {
+    await writeFile(join(folder, name), `${name} of build ${builds}\n`);
+    await sleep(5);
+  }
+  return { kernelRelease: "6.1.0-test", packages: ["bash=5"] };
+};
+
+const ensure = (builder: ImageBuilder = build) =>
+  ensureImage(LOCAL_IMAGE, { cacheDir, build: builder, progress: (message) => said.push(message) });
+
+describe("ensureImage()", () => {
+  test("builds once and then finds the image under its recipe's digest", async () => {
+    const first = await ensure();
+    const second = await ensure();
+    expect(builds).toBe(1);
+    expect(first.wasBuilt).toBe(true);
+    expect(second.wasBuilt).toBe(false);
+    expect(second.folder).toBe(join(cacheDir, "images", recipeDigest(LOCAL_IMAGE)));
+  });
+
+  test("rebuilds an image whose disk is cut short", async () => {
+    const { rootDisk } = await ensure();
+    await truncate(rootDisk, 5);
+    expect((await ensure()).wasBuilt).toBe(true);
+    expect(said.join()).toContain("root.qcow2 has 5 bytes");
+    expect(await readFile(rootDisk, "utf8")).toContain("build 2");
+  });
+
+  test("rebuilds an image with one byte altered and its size kept", async () => {
+    const { initrd } = await ensure();
+    const text = await readFile(initrd, "utf8");
+    await writeFile(initrd, text.replace("1", "7"));
+    expect((await ensure()).wasBuilt).toBe(true);
+    expect(said.join()).toContain("initrd.cpio is not what was built");
+  });
+
+  test("rebuilds an image whose manifest is not readable", async () => {
+    const { folder } = await ensure();
+    await writeFile(join(folder, "manifest.json"), "{");
+    expect((await ensure()).wasBuilt).toBe(true);
+  });
+
+  test("lets callers at the same time share one build", async () => {
+    const images = await Promise.all([ensure(), ensure(), ensure()]);
+    expect(builds).toBe(1);
+    expect(images.filter((image) => image.wasBuilt)).toHaveLength(1);
+  });
+
+  test("leaves nothing behind when a build fails, nor what a killed one left", async () => {
+    await ensure();
+    const images = join(cacheDir, "images");
+    await rm(join(images, recipeDigest(LOCAL_IMAGE)), { recursive: true });
+    await writeFile(join(images, ".building-dead"), "left");
+    const failing: ImageBuilder = () => Promise.reject(new Error("no archive"));
+    await expect(ensure(failing)).rejects.toThrow("no archive");
+    expect(await readdir(images)).toEqual([]);
+  });
+});
+
+describe("recipeDigest()", () => {
+  test("changes with a package, a file's text and the builder", () => {
+    const digests = [
+      LOCAL_IMAGE,
+      { ...LOCAL_IMAGE, packages: [...LOCAL_IMAGE.packages, "vim"] },
+      { ...LOCAL_IMAGE, files: [...LOCAL_IMAGE.files, { path: "/etc/x", text: "x" }] },
+      { ...LOCAL_IMAGE, builderVersion: LOCAL_IMAGE.builderVersion + 1 },
+    ].map(recipeDigest);
+    expect(new Set(digests).size).toBe(digests.length);
+  });
+});
