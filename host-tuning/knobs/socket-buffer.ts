@@ -26,14 +26,17 @@ export type SocketBuffer =
   | { readonly kind: "sized"; readonly bytes: number; readonly because: string }
   | { readonly kind: "unknown"; readonly because: string };
 
-/** The NIC that carries the default route; on a host without one the fastest physical NIC. */
+/**
+ * The NIC that the service's clients come in by: the one with the default route, or the fastest physical one where no
+ * route is known or a bridge without a speed of its own carries it.
+ */
 export function serviceNic(facts: HostFacts): NicFacts | undefined {
-  return (
-    facts.nics.find((nic) => nic.carriesDefaultRoute) ??
-    facts.nics
-      .filter((nic) => nic.isPhysical)
-      .toSorted((a, b) => (b.speedMbitPerSec ?? 0) - (a.speedMbitPerSec ?? 0))[0]
-  );
+  const routed = facts.nics.find((nic) => nic.carriesDefaultRoute);
+  if (routed !== undefined && (routed.isPhysical || routed.speedMbitPerSec !== null)) return routed;
+  const physical = facts.nics
+    .filter((nic) => nic.isPhysical)
+    .toSorted((a, b) => (b.speedMbitPerSec ?? 0) - (a.speedMbitPerSec ?? 0));
+  return physical[0] ?? routed;
 }
 
 function servicePath(facts: HostFacts): Path | undefined {

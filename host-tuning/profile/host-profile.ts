@@ -88,7 +88,7 @@ export const hostProfileSchema = z
           .union([z.literal("auto"), z.literal("none"), z.int().min(0).max(1023)])
           .default("auto")
           .describe(
-            'Node the service is bound to; "auto": the node of the fastest NIC when the service fits there',
+            'Node the service is bound to; "auto": the node of the NIC with the default route when the service fits there',
           ),
         listenPorts: z
           .array(z.int().min(1).max(65_535))

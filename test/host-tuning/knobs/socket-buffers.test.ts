@@ -103,6 +103,14 @@ describe("serviceNic()", () => {
     expect(serviceNic(sampleFacts({ nics: [fast, routed] }))?.name).toBe("eth0");
   });
 
+  it("is the physical one behind a bridge, which has neither speed nor node, but a bond itself", () => {
+    const bridge = sampleNic({ name: "br0", isPhysical: false, speedMbitPerSec: null, node: null });
+    const bond = sampleNic({ name: "bond0", isPhysical: false, speedMbitPerSec: 50_000, node: null });
+    expect(serviceNic(sampleFacts({ nics: [bridge, slow, fast] }))?.name).toBe("eth1");
+    expect(serviceNic(sampleFacts({ nics: [bond, slow, fast] }))?.name).toBe("bond0");
+    expect(serviceNic(sampleFacts({ nics: [bridge] }))?.name).toBe("br0");
+  });
+
   it("is the fastest physical one where no route is known", () => {
     const bridge = sampleNic({ name: "br0", isPhysical: false, carriesDefaultRoute: false });
     expect(serviceNic(sampleFacts({ nics: [bridge, slow, fast] }))?.name).toBe("eth1");
