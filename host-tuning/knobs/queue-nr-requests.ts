@@ -14,9 +14,8 @@ const TURNING_DISK_REQUESTS = 256;
  * queue/nr_requests: how many requests an elevator may hold and sort.
  *
  * Means two things. Under an elevator it is the elevator's own queue, up to 2048. Under `none` it is the device's tag
- * count, which the kernel has set to its maximum already and refuses to exceed (EINVAL), so there it is left. A change
- * of scheduler resets it: the value is chosen for the scheduler that the plan leaves in force, and comes after it. Where
- * the plan moves a disk from one elevator to another and the number looked right before, the next run puts it right.
+ * count, which the kernel has set to its maximum already and refuses to exceed (EINVAL), so there it is left. The value
+ * is chosen for the scheduler that the plan leaves in force, as a change of scheduler resets it.
  */
 export const queueNrRequests = defineKnob<number>({
   id: "queue/nr_requests",

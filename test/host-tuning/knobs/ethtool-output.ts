@@ -66,5 +66,26 @@ Other:\t\t1
 Combined:\t4
 `;
 
+/** e1000e has one queue, and answers for channels that it does not support them. */
+export const E1000E_RINGS = `Ring parameters for enp0s5:
+Pre-set maximums:
+RX:\t\t\t4096
+RX Mini:\t\tn/a
+RX Jumbo:\t\tn/a
+TX:\t\t\t4096
+TX push buff len:\tn/a
+Current hardware settings:
+RX:\t\t\t256
+RX Mini:\t\tn/a
+RX Jumbo:\t\tn/a
+TX:\t\t\t256
+RX Buf Len:\t\tn/a
+CQE Size:\t\tn/a
+TX Push:\t\toff
+RX Push:\t\toff
+TX push buff len:\tn/a
+TCP data split:\t\tn/a
+`;
+
 /** What ethtool says on stderr, with exit code 1, where the driver does not know the question. */
 export const NOT_SUPPORTED = "netlink error: Operation not supported\n";

@@ -40,7 +40,8 @@ describe("parseEthtoolSettings()", () => {
     expect(Object.fromEntries(channels?.current ?? [])).toEqual({ Other: 1, Combined: 4 });
   });
 
-  it("reads ethtool 6.1 as well", () => {
+  it("reads e1000e's, and virtio's as ethtool 6.1 prints them", () => {
+    expect(parseEthtoolSettings(E1000E_RINGS)?.maximums.get("TX")).toBe(4096);
     expect(parseEthtoolSettings(VIRTIO_RINGS)?.current.get("RX")).toBe(256);
     expect(parseEthtoolSettings(VIRTIO_CHANNELS)?.maximums.get("Combined")).toBe(1);
   });
