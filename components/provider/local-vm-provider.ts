@@ -35,6 +35,25 @@ interface LocalVmOutputs extends LocalVmSpec {
   readonly phases: LocalVmBringUp["phases"];
 }
 
+/**
+ * A bring-up that did not end well. The engine keeps the machine in its state, marked as not ready: the next up goes on
+ * from there, and a destroy removes what is left of it.
+ */
+export class MachineNotReady extends Error {
+  override readonly name = "MachineNotReady";
+  readonly id: string;
+  readonly properties: Properties;
+  readonly reasons: readonly string[];
+
+  constructor(properties: Properties & { readonly name: string }, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`Cannot bring up ${properties.name}: ${reason}`, { cause });
+    this.id = properties.name;
+    this.properties = properties;
+    this.reasons = [reason];
+  }
+}
+
 /** `bedplate:index:LocalVm` as the engine sees it: a machine whose folder is its identity. */
 export class LocalVmResource implements ResourceKind {
   readonly #log: EngineLog;
@@ -94,10 +113,13 @@ export class LocalVmResource implements ResourceKind {
 
   async #bringUp(urn: string, inputs: Properties, signal: AbortSignal): Promise<LocalVmOutputs> {
     const spec = parseContract(localVmSpecSchema, inputs, "LocalVm");
+    const stateDir = defaultStateDir(spec.name);
     const up = await bringUp(spec, {
-      stateDir: defaultStateDir(spec.name),
+      stateDir,
       signal,
       progress: ({ phase, message }) => this.#log.status(urn, `${spec.name} ${phase}: ${message}`),
+    }).catch((cause: unknown) => {
+      throw new MachineNotReady({ ...spec, stateDir, isRunning: false }, cause);
     });
     const outputs = outputsOfState(up);
     if (up.report !== undefined) {

@@ -44,6 +44,8 @@ export interface NoPulumiCli {
 export interface GetPulumiCliArgs {
   readonly progress?: (message: string) => void;
   readonly cacheFolder?: string;
+  /** @default true; false where nothing may be fetched but Go modules */
+  readonly downloads?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -82,6 +84,7 @@ export async function getPulumiCli(args: GetPulumiCliArgs = {}): Promise<PulumiC
 
 /** The vendor's installer, through the SDK's own function, in a process that can be stopped. */
 async function download(args: GetPulumiCliArgs): Promise<PulumiCli | string> {
+  if (args.downloads === false) return "download: not wanted";
   const root = path.join(args.cacheFolder ?? CACHE, "download");
   const result = await withProgress(args, "downloading the Pulumi command line", (cancelSignal) =>
     execa(process.execPath, [path.join(SOURCE_FOLDER, "download-cli.ts"), root], {
