@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { type RequestOptions, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { execa } from "execa";
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { HostReport } from "../../host-tuning/report/host-report.ts";
@@ -212,6 +214,30 @@ describe("host_report", () => {
   ])("fails in words for %s", async (_title, text, words) => {
     const result = await callWith(text);
     expect(result).toMatchObject({ isError: true, content: [{ text: expect.stringContaining(words) }] });
+  });
+});
+
+describe("a call that takes too long", () => {
+  it("ends at the longest call's time, in words, though its tool does not heed the signal", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "bedplate-service-"));
+    const pipe = path.join(folder, "report.json");
+    await execa("mkfifo", [pipe]);
+    const { url } = await start({ HOST_REPORT_PATH: pipe, LONGEST_CALL_SECONDS: "1" });
+    const client = await connect(url, { pin: MODERN });
+    // Opening a pipe waits in the kernel until somebody writes; only then can the thread be had back.
+    onTestFinished(async () => {
+      const writer = await open(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+      await writer.close();
+      await rm(folder, { recursive: true, force: true });
+    });
+    expect(await client.callTool({ name: "host_report", arguments: {} })).toMatchObject({
+      isError: true,
+      content: [{ text: "Timed out: the call took more than 1 s" }],
+    });
+    const { body } = await send(new URL("/metrics", url), { method: "GET" });
+    expect(body).toContain(
+      'mcp_tool_call_duration_seconds_count{tool="host_report",era="modern",outcome="timeout"} 1',
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { EARLY_UNIT, LATE_UNIT } from "../../host-tuning/boot/paths.ts";
@@ -67,6 +67,7 @@ export async function buildArchives(args: BuildArchivesArgs = {}): Promise<Archi
     indexPath,
     `${JSON.stringify({ agent: agent.fileName, service: service.fileName }, null, 2)}\n`,
   );
+  await pruneCache(cacheFolder);
   return { agent, service, isFromCache: false };
 }
 
@@ -159,6 +160,19 @@ async function storeArchive(
   const filePath = path.join(cacheFolder, fileName);
   await writeWhole(filePath, content);
   return { path: filePath, fileName, sha256, bytes: content.length };
+}
+
+/** How long an archive stays after it was built. A machine that fetches one is up long before. */
+const KEPT_MILLIS = 24 * 60 * 60 * 1000;
+
+/** Each change of a source leaves 46 MB behind: archives older than a day go, and with them what names them. */
+async function pruneCache(cacheFolder: string): Promise<void> {
+  for (const entry of readdirSync(cacheFolder, { withFileTypes: true })) {
+    const filePath = path.join(cacheFolder, entry.name);
+    // Another build may have dropped it meanwhile.
+    const file = entry.isFile() ? statSync(filePath, { throwIfNoEntry: false }) : undefined;
+    if (file !== undefined && file.mtimeMs < Date.now() - KEPT_MILLIS) await rm(filePath, { force: true });
+  }
 }
 
 /** A reader sees the whole file or none, also with two builds at once. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -104,6 +105,18 @@ describe("buildArchives()", () => {
     const names = await readdir(path.join(scratch, "cache"));
     expect(names.filter((name) => name.endsWith(".tmp"))).toEqual([]);
     expect(names).toHaveLength(3);
+  });
+
+  it("drops archives that were built more than a day ago, and rebuilds one that is wanted again", async () => {
+    const repository = await smallRepository("one");
+    const first = await build(repository);
+    await utimes(first.agent.path, new Date(0), new Date(0));
+    await writeFile(path.join(repository, "host-tuning/answer.ts"), "export const answer: number = 43;\n");
+    const second = await build(repository);
+    expect(existsSync(first.agent.path)).toBe(false);
+    expect(existsSync(second.agent.path)).toBe(true);
+    await writeFile(path.join(repository, "host-tuning/answer.ts"), "export const answer: number = 42;\n");
+    expect(await build(repository)).toEqual(first);
   });
 
   it("fails when the lockfile pins no Node for the architecture", async () => {
