@@ -31,14 +31,15 @@ async function readSriov(
 ): Promise<Pick<NicFacts, "sriov" | "isVirtualFunction">> {
   if (device === undefined) return { sriov: null, isVirtualFunction: false };
   const directory = `${PCI_DIRECTORY}/${device.address}`;
-  const [total, current, physicalFunction] = await Promise.all([
+  const [total, current, entries] = await Promise.all([
     reader.count(`${directory}/sriov_totalvfs`),
     reader.count(`${directory}/sriov_numvfs`),
-    reader.exists(`${directory}/physfn`),
+    reader.entries(directory),
   ]);
   return {
     sriov: total === undefined ? null : { totalVirtualFunctions: total, virtualFunctions: current ?? 0 },
-    isVirtualFunction: physicalFunction,
+    // Only a virtual function has a link to its physical one. In a guest it is gone: there it is a NIC like others.
+    isVirtualFunction: entries.includes("physfn"),
   };
 }
 

@@ -210,6 +210,7 @@ export function busyHost(): HostTree {
     ...disks(),
     ...gpus(),
     ...owners(),
+    "/proc/sys/kernel/arch": "x86_64\n",
     "/proc/net/route":
       "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\nbr0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\nens3\t0000FEA9\t00000000\t0001\t0\t0\t100\t0000FFFF\t0\t0\t0\n",
   };
