@@ -11,7 +11,14 @@ import { factsOfShape, sampleNic, sampleProfile } from "../../helpers/facts.ts";
 import { createHostRoot } from "../../helpers/host-root.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
 import { toolHost } from "../../helpers/tool-host.ts";
-import { IGB_CHANNELS, IGB_RINGS, NOT_SUPPORTED, VIRTIO_CHANNELS, VIRTIO_RINGS } from "./ethtool-output.ts";
+import {
+  E1000E_RINGS,
+  IGB_CHANNELS,
+  IGB_RINGS,
+  NOT_SUPPORTED,
+  VIRTIO_CHANNELS,
+  VIRTIO_RINGS,
+} from "./ethtool-output.ts";
 
 const TARGET = { name: "eno1" };
 

@@ -47,6 +47,7 @@ describe("sriov_numvfs", () => {
     ]);
     await using root = await createHostRoot(stockHost());
     expect(await knob.read(openHost(root.root), { name: "driver=../mlx5 name=x" })).toBeUndefined();
+    expect(await knob.read(openHost(root.root), { name: "../net/eno1" })).toBeUndefined();
     expect(await knob.read(openHost(root.root), { name: "eno1" })).toBe(0);
   });
 
