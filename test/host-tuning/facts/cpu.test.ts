@@ -44,7 +44,7 @@ describe("readCpu()", () => {
     const { cpu } = await factsOf({
       ...cpuTree([...PAIR, { package: 0, core: 1, siblings: "2" }]),
       [`${DIRECTORY}/online`]: "0,2\n",
-      [`${DIRECTORY}/present`]: "0-2\n",
+      [`${DIRECTORY}/present`]: "0-3\n",
       [`${DIRECTORY}/offline`]: "1,3-7\n",
     });
     expect(cpu).toMatchObject({ onlineCpus: "0,2", offlineCpus: "1", cores: 2, threadsPerCore: 1 });
