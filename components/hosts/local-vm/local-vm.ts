@@ -1,5 +1,6 @@
 import { mkdir, realpath, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { parseContract } from "../../../host-tuning/profile/parse-contract.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { withExclusiveLock } from "./exclusive-lock.ts";
@@ -31,6 +32,7 @@ export { LocalVmError } from "./vm-error.ts";
 
 const LOCK_WAIT_MILLIS = 120_000;
 const POWERDOWN_MILLIS = 60_000;
+const REMINDER_MILLIS = 15_000;
 
 interface Started {
   readonly record: VmRecord;
@@ -52,11 +54,24 @@ class PhaseClock {
     body: (say: (message: string) => void) => Promise<T>,
   ): Promise<T> {
     const startedAt = performance.now();
-    const say = (text: string): void => this.#progress({ phase: name, message: text });
+    const elapsedMillis = (): number => Math.round(performance.now() - startedAt);
+    let current = message;
+    const say = (text: string): void => {
+      current = text;
+      this.#progress({ phase: name, message: text });
+    };
     say(message);
-    const result = await body(say);
-    this.phases.push({ name, durationMillis: Math.round(performance.now() - startedAt) });
-    return result;
+    const reminder = setInterval(() => {
+      this.#progress({ phase: name, message: `${current} (${Math.round(elapsedMillis() / 1000)} s)` });
+    }, REMINDER_MILLIS);
+    try {
+      return await body(say);
+    } finally {
+      clearInterval(reminder);
+      const known = this.phases.find((phase) => phase.name === name);
+      if (known === undefined) this.phases.push({ name, durationMillis: elapsedMillis() });
+      else known.durationMillis += elapsedMillis();
+    }
   }
 }
 
@@ -92,7 +107,7 @@ async function findRunning(stateDir: string, spec: LocalVmSpec): Promise<Started
   const record = await readRecord(stateDir);
   const [qemu, ...others] = await findVmProcesses(stateDir);
   if (record?.isComplete !== true || qemu === undefined || others.length > 0) return undefined;
-  return JSON.stringify(record.spec) === JSON.stringify(spec) ? { record, qemu } : undefined;
+  return isDeepStrictEqual(record.spec, spec) ? { record, qemu } : undefined;
 }
 
 /** Brings the folder from whatever state a former run left it in to a started QEMU of `spec`. */

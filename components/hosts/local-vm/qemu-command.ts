@@ -48,8 +48,10 @@ const BASE_KERNEL_ARGUMENTS = [
   "mitigations=off",
   "nokaslr",
   "apparmor=0",
+  "selinux=0",
   "audit=0",
   "nowatchdog",
+  "rcupdate.rcu_cpu_stall_suppress=1",
   "nvme_core.multipath=N",
 ] as const;
 

@@ -39,7 +39,11 @@ export const localVmSpecSchema = z
         { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512 },
       ]),
     sriovNic: z.boolean().default(true).describe("The main NIC is an SR-IOV igb; otherwise virtio-net"),
-    userData: z.string().min(1).max(16_384).describe("cloud-init user data, the same text as on AWS"),
+    userData: z
+      .string()
+      .min(1)
+      .refine((text) => Buffer.byteLength(text) <= 16_384, "more than 16384 bytes, the most that AWS takes")
+      .describe("cloud-init user data, the same text as on AWS"),
     artifacts: z
       .array(
         z.strictObject({

@@ -65,18 +65,22 @@ describe("moduleLoadOrder()", () => {
   });
 });
 
-describeWith([program("busybox", "apt-get install busybox-static", "--help")], "renderCpio() read by busybox", () => {
-  test("makes an archive whose names, sizes and contents come back", async () => {
-    const archive = renderCpio([
-      { path: "bin", mode: 0o40755 },
-      { path: "init", mode: 0o100755, data: Buffer.from("#!/bin/sh\necho hi\n") },
-      { path: "odd", mode: 0o100644, data: Buffer.from("abc") },
-    ]);
-    const list = await execa("busybox", ["cpio", "-t", "-v"], { input: archive });
-    const lines = list.stdout.split("\n");
-    expect(lines.map((line) => line.split(/\s+/).at(-1))).toEqual(["bin", "init", "odd"]);
-    expect(lines[1]).toMatch(/^-rwxr-xr-x .* 18 /);
-    const text = await execa("busybox", ["cpio", "-i", "--to-stdout", "odd"], { input: archive });
-    expect(text.stdout).toBe("abc");
-  });
-});
+describeWith(
+  [program("busybox", "apt-get install busybox-static", "--help")],
+  "renderCpio() read by busybox",
+  () => {
+    test("makes an archive whose names, sizes and contents come back", async () => {
+      const archive = renderCpio([
+        { path: "bin", mode: 0o40755 },
+        { path: "init", mode: 0o100755, data: Buffer.from("#!/bin/sh\necho hi\n") },
+        { path: "odd", mode: 0o100644, data: Buffer.from("abc") },
+      ]);
+      const list = await execa("busybox", ["cpio", "-t", "-v"], { input: archive });
+      const lines = list.stdout.split("\n");
+      expect(lines.map((line) => line.split(/\s+/).at(-1))).toEqual(["bin", "init", "odd"]);
+      expect(lines[1]).toMatch(/^-rwxr-xr-x .* 18 /);
+      const text = await execa("busybox", ["cpio", "-i", "--to-stdout", "odd"], { input: archive });
+      expect(text.stdout).toBe("abc");
+    });
+  },
+);
