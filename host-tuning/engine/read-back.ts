@@ -3,6 +3,7 @@ import type { ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import type { Attempt } from "./attempt.ts";
 import { isSame, isSatisfied, nameOf, quantityOf, textOf } from "./knob-values.ts";
+import type { Decision } from "./plan-host.ts";
 import { entryOf } from "./report-of.ts";
 import { roundMillis } from "./run-context.ts";
 
@@ -55,7 +56,20 @@ async function judge(host: LiveHost, attempt: Attempt): Promise<ReportEntry> {
     return { ...entry, outcome: "needs-reboot", found: foundText, isVerified: false, because: step.because };
   }
   const holds = foundText === null ? "it is not there any more" : `the host holds "${foundText}"`;
-  const why = found === undefined ? undefined : knob.explainShortfall?.(after, found);
-  const because = `${wanted}: ${holds} after the write${why === undefined ? "" : `; ${why}`}`;
+  const why = found === undefined ? [] : await explain(host, decision, found);
+  const because = [`${wanted}: ${holds} after the write`, ...why].join("; ");
   return { ...entry, outcome: "failed", found: foundText, isVerified: false, because };
+}
+
+/** The knob's own words on a value that fell short, and what the host says about it now. */
+async function explain(host: LiveHost, decision: Decision, found: unknown): Promise<string[]> {
+  const { knob, target, after } = decision;
+  const meaning = knob.explainShortfall?.(after, found);
+  let state: string | undefined;
+  try {
+    state = await knob.readShortfall?.(host, target);
+  } catch (cause) {
+    state = messageOf(cause);
+  }
+  return [meaning, state].filter((part) => part !== undefined);
 }

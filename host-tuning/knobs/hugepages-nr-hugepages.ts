@@ -81,6 +81,15 @@ export const hugepagesNrHugepages = defineKnob<number>({
 
   explainShortfall: (wanted, found) =>
     `the kernel found only ${found} of ${wanted} pages: memory is fragmented or in use; ask earlier in the boot, or with hugepages= on the kernel command line`,
+
+  async readShortfall(host, target) {
+    const node = NODE_TARGET.exec(target.name)?.[1];
+    const path = node === undefined ? "/proc/meminfo" : `/sys/devices/system/node/node${node}/meminfo`;
+    const freeKiB = /^(?:Node \d+ )?MemFree:\s+(\d+) kB$/m.exec((await host.readText(path)) ?? "")?.[1];
+    if (freeKiB === undefined) return undefined;
+    const place = node === undefined ? "the host" : `node ${node}`;
+    return `${place} has ${Math.round(Number(freeKiB) / 1024)} MiB free`;
+  },
 });
 
 function pathOf(target: Target): string | undefined {

@@ -140,6 +140,8 @@ export interface Knob<V> {
   format?(value: V): string;
   /** When a read-back differs: what that means and what to do, from the two values. */
   explainShortfall?(wanted: V, found: V): string;
+  /** What the host says about a shortfall, read only then: "node 0 has 12 MiB free". */
+  readShortfall?(host: Host, target: Target): Promise<string | undefined>;
 }
 
 /** A knob whose value type the registry does not need to know. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { applyPlan } from "../../../host-tuning/engine/apply-plan.ts";
 import type { HostFacts } from "../../../host-tuning/facts/host-facts.ts";
 import { hugepagesNrHugepages as knob } from "../../../host-tuning/knobs/hugepages-nr-hugepages.ts";
 import { openHost } from "../../../host-tuning/sys/live-host.ts";
@@ -74,7 +75,23 @@ describe("hugepages/nr_hugepages", () => {
     expect(await knob.read(host, NODE0)).toBe(40);
   });
 
-  it("says how many pages there were after a shortfall", () => {
-    expect(knob.explainShortfall?.(64, 40)).toMatch(/only 40 of 64 pages/);
+  it("fails on a shortfall, and says how many pages there were and how much memory is free", async () => {
+    await using root = await createHostRoot(stockHost());
+    const live = openHost(root.root);
+    const short = Object.assign(openHost(root.root), {
+      writeKernelFile: (path: string) => live.writeKernelFile(path, "40\n"),
+    });
+    const profile = sampleProfile({ hugepages: { perNode: 64 } });
+    const facts = factsOfShape({ nodes: 1 });
+    const report = await applyPlan({ host: short, facts, profile, knobs: [knob], phase: "all" });
+    expect(report.entries).toMatchObject([
+      {
+        key: "hugepages/nr_hugepages[node0/hugepages-2048kB]",
+        outcome: "failed",
+        found: "40",
+        because:
+          'Cannot set hugepages/nr_hugepages of node0/hugepages-2048kB to 64 pages: the host holds "40" after the write; the kernel found only 40 of 64 pages: memory is fragmented or in use; ask earlier in the boot, or with hugepages= on the kernel command line; node 0 has 31791 MiB free',
+      },
+    ]);
   });
 });
