@@ -162,7 +162,7 @@ export async function checkBill(database: BillDatabase, file: BillFile): Promise
   const scale = Math.max(summary["fraction_digits"] ?? 0, MIN_SCALE);
   const digits = scale + digitsOfSum(summary["whole_digits"] ?? 1, rows);
   if (rows === 0 && faults.length === 0) faults.push({ path: "", message: "has a header and no rows" });
-  if (digits > MAX_DIGITS) {
+  if (digits > MAX_DIGITS && faults.length === 0) {
     faults.push({
       path: "BilledCost, EffectiveCost",
       message: `exact sums need ${digits} digits (${scale} after the point), a decimal has ${MAX_DIGITS}`,

@@ -13,13 +13,15 @@ create macro is_utc(x) as
 create macro utc(x) as try_cast(regexp_extract(x, '^[^Z+]+') as timestamp);
 create macro exponent(x) as coalesce(try_cast(nullif(regexp_extract(x, '[eE](.+)$', 1), '') as integer), 0);
 create macro mantissa(x) as regexp_extract(x, '^[^eE]+');
--- Digits after and before the point that a number needs to be exact.
+-- Digits after and before the point that a number needs to be exact; of other text they say nothing.
 create macro fraction_digits(x) as
-  case when is_decimal(x)
-    then greatest(length(rtrim(split_part(mantissa(x), '.', 2), '0')) - exponent(x), 0) end;
+  case when contains(lower(x), 'e')
+    then greatest(length(rtrim(split_part(mantissa(x), '.', 2), '0')) - exponent(x), 0)
+    else length(rtrim(split_part(x, '.', 2), '0')) end;
 create macro whole_digits(x) as
-  case when is_decimal(x)
-    then greatest(length(ltrim(split_part(mantissa(x), '.', 1), '-0')) + exponent(x), 1) end;
+  case when contains(lower(x), 'e')
+    then greatest(length(ltrim(split_part(mantissa(x), '.', 1), '-0')) + exponent(x), 1)
+    else greatest(length(ltrim(split_part(x, '.', 1), '-0')), 1) end;
+create macro tag_map(x) as try_cast(try_cast(x as json) as map(varchar, varchar));
 create macro is_tags(x) as
-  case when json_valid(x) and json_type(x) = 'OBJECT'
-    then len(json_keys(x)) = len(list_distinct(json_keys(x))) else false end;
+  coalesce(cardinality(tag_map(x)) = len(list_distinct(map_keys(tag_map(x)))), false);

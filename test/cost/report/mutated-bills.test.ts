@@ -50,7 +50,7 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "deletes a line": (text, random) => replaceLine(text, random, () => []),
   "doubles a line": (text, random) => replaceLine(text, random, (line) => [line, line]),
-  "blanks a line": (text, random) => replaceLine(text, random, () => ["", "   "]),
+  "blanks a line": (text, random) => replaceLine(text, random, () => [pick(random, ["", "   "])]),
   "moves a field": (text, random) =>
     replaceLine(text, random, (line) => {
       const fields = line.split(",");
@@ -86,7 +86,9 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
 const EXPECTED_OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   "drops a quote": ["refused"],
   "cuts the end off": ["refused"],
+  "deletes a line": ["right"],
   "doubles a line": ["right"],
+  "swaps the delimiter": ["refused"],
 };
 
 async function reportOrRefusal(input: string): Promise<CostReport | InputError> {
