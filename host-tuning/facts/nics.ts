@@ -11,7 +11,7 @@ const SERVICE_VECTOR = /mgmnt|mgmt|config|async|misc|mbx|ctrl|control|adminq|aq$
 
 /** Interrupts of a NIC's queues among all of its device: those named as queues, else all but those that serve the driver. */
 export function queueIrqs(irqs: readonly Pick<IrqFacts, "irq" | "action">[]): number[] {
-  const queues = irqs.filter(({ action }) => QUEUE_VECTOR.test(action) && !SERVICE_VECTOR.test(action));
+  const queues = irqs.filter(({ action }) => QUEUE_VECTOR.test(action));
   const chosen = queues.length > 0 ? queues : irqs.filter(({ action }) => !SERVICE_VECTOR.test(action));
   return chosen.map(({ irq }) => irq).toSorted((a, b) => a - b);
 }

@@ -86,8 +86,7 @@ async function readFileNames(reader: FactReader): Promise<string[]> {
 }
 
 async function readFile(reader: FactReader, path: string): Promise<readonly SysctlLine[]> {
-  // A link to /dev/null hides the vendor's file of that name and sets nothing.
-  if ((await reader.realPath(path)) === "/dev/null") return [];
+  // A link to /dev/null, which hides the vendor's file of that name, is read like any: it sets nothing.
   const text = await reader.text(path);
   if (text === undefined) return [];
   const { lines, misunderstood } = parseSysctlFile(text);

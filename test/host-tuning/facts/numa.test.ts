@@ -91,7 +91,7 @@ describe("parseDistances()", () => {
 describe("parseMemInfo()", () => {
   test("reads a host's and a node's form, with and without unit, and leaves what no machine has", () => {
     const values = parseMemInfo(
-      "MemTotal:       16 kB\nNode 3 Active(anon):  4 kB\nHugePages_Total:    2\nHuge: 9999999999999999 kB\njunk\n",
+      "MemTotal:       16 kB\nNode 3 Active(anon):  4 kB\nHugePages_Total:    2\nHuge: 9000000000000000 kB\njunk\n",
     );
     expect(Object.fromEntries(values)).toEqual({ MemTotal: 16, "Active(anon)": 4, HugePages_Total: 2 });
   });

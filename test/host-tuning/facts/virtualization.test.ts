@@ -54,6 +54,7 @@ describe("virtualizationFacts()", () => {
       { ...GUEST, ...dmi({ sys_vendor: "Google", product_name: "Google Compute Engine" }) },
       "google",
     ],
+    ["Google's bare metal", { ...METAL, ...dmi({ product_name: "Google Compute Engine" }) }, "none"],
     ["Xen", { ...GUEST, "/sys/hypervisor/type": "xen\n" }, "xen"],
     [
       "Xen's first domain",
