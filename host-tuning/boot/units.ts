@@ -70,6 +70,9 @@ function oneshot(phase: "early" | "late", timeoutSeconds: number): UnitSection {
       ],
       { why: "4: applied, and a part of it needs a reboot to take effect" },
       ["SuccessExitStatus", "4"],
+      {
+        why: "For a starved machine under software emulation; on hardware it takes under a second after the devices",
+      },
       ["TimeoutStartSec", String(timeoutSeconds)],
       ["StandardOutput", "journal"],
       ["StandardError", "journal"],
@@ -114,7 +117,7 @@ export function renderEarlyUnit(): string {
         ["Conflicts", "shutdown.target"],
       ],
     },
-    oneshot("early", 120),
+    oneshot("early", 300),
     { name: "Install", lines: [["WantedBy", "sysinit.target"]] },
   ]);
 }
@@ -135,7 +138,7 @@ export function renderLateUnit(): string {
         ["Before", `kubelet.service nodeadm-run.service ${SERVICE_UNIT}`],
       ],
     },
-    oneshot("late", 300),
+    oneshot("late", 600),
     { name: "Install", lines: [["WantedBy", "multi-user.target"]] },
   ]);
 }
