@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import path from "node:path";
 import {
+  ConcurrentUpdateError,
   type EngineEvent,
   LocalWorkspace,
   type OutputMap,
@@ -154,8 +156,24 @@ interface EngineOptions {
   readonly suppressProgress: boolean;
 }
 
-/** Runs one operation; when it fails, the error says what the engine said about each resource. */
+/** Runs one operation; a lock that a killed run left is taken first. */
 async function withEngine<T>(
+  stack: Stack,
+  args: RunEngineArgs,
+  operation: (options: EngineOptions) => Promise<T>,
+): Promise<T> {
+  try {
+    return await runOnce(stack, args, operation);
+  } catch (error) {
+    if (!(error instanceof ConcurrentUpdateError) || !isLeftByDead(error.message)) throw error;
+    args.progress?.({ resource: "", message: "an earlier run was cut off: taking its lock" });
+    await stack.cancel();
+    return runOnce(stack, args, operation);
+  }
+}
+
+/** When the operation fails, the error says what the engine said about each resource. */
+async function runOnce<T>(
   stack: Stack,
   args: RunEngineArgs,
   operation: (options: EngineOptions) => Promise<T>,
@@ -176,6 +194,25 @@ async function withEngine<T>(
     throw new Error(`Cannot bring the stack ${stack.name} to what is wanted: ${errors.join("; ")}`, {
       cause,
     });
+  }
+}
+
+/**
+ * Were all locks that the engine names ("created by root@host (pid 123)") made on this machine by processes that are gone?
+ * A lock of another machine, or of a process that lives, is somebody's run.
+ */
+export function isLeftByDead(message: string): boolean {
+  const holders = [...message.matchAll(/created by \S*@(\S+) \(pid (\d+)\)/g)];
+  return holders.length > 0 && holders.every(([, host, pid]) => host === hostname() && !isAlive(Number(pid)));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives and is another user's.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -9,6 +9,7 @@ import {
   type EngineProgress,
   type LocalUp,
   destroyLocal,
+  isLeftByDead,
   previewLocal,
   readEvent,
   readLocalOutputs,
@@ -21,21 +22,15 @@ import {
 } from "../../../components/hosts/local-vm/local-vm.ts";
 import { hostReportSchema } from "../../../host-tuning/report/host-report.ts";
 import { local } from "../../../stacks/local.ts";
-import { type PulumiCli, findPulumiCli } from "../../../tools/pulumi/get-cli.ts";
-import { type Part, ROOT_USER, describeWith, program } from "../../helpers/needs.ts";
+import type { PulumiCli } from "../../../tools/pulumi/get-cli.ts";
+import { ROOT_USER, describeWith, program } from "../../helpers/needs.ts";
+import { PULUMI, pulumiCli } from "../../helpers/pulumi-cli.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../../..");
 
 /** A machine of this test's own, beside the one that `npm run local` may have up. */
 const POOL = "engine-test";
 const MACHINE = `${POOL}-0`;
-
-const found = await findPulumiCli();
-const PULUMI: Part = {
-  name: "the Pulumi command line",
-  howToGet: "node tools/pulumi/get-cli.ts",
-  isThere: () => !("missing" in found),
-};
 
 describe("readEvent()", () => {
   const event = (fields: Partial<EngineEvent>): EngineEvent => ({ sequence: 1, timestamp: 0, ...fields });
@@ -60,6 +55,23 @@ describe("readEvent()", () => {
   });
 });
 
+describe("isLeftByDead()", () => {
+  const lock = (host: string, pid: number) =>
+    `error: the stack is currently locked by 1 lock(s).\n  file:///state/.json: created by me@${host} (pid ${pid}) at 2026-11-20T17:31:50Z`;
+  const gone = spawnSync("true").pid;
+
+  test("takes the lock of a process of this machine that is gone", () => {
+    expect(isLeftByDead(lock(hostname(), gone))).toBe(true);
+  });
+
+  test("never takes the lock of a run that lives, of another machine, or one that it cannot read", () => {
+    expect(isLeftByDead(lock(hostname(), process.pid))).toBe(false);
+    expect(isLeftByDead(`${lock(hostname(), gone)}\n${lock(hostname(), process.pid)}`)).toBe(false);
+    expect(isLeftByDead(lock("elsewhere.example.com", gone))).toBe(false);
+    expect(isLeftByDead("error: the stack is currently locked")).toBe(false);
+  });
+});
+
 describeWith(
   [PULUMI, ROOT_USER, program("qemu-system-x86_64", "apt-get install qemu-system-x86")],
   "the local environment on the real engine",
@@ -80,8 +92,7 @@ describeWith(
     const [pool] = local.hostPools;
 
     beforeAll(async () => {
-      if ("missing" in found) throw new Error(found.tried.join());
-      cli = found;
+      cli = pulumiCli();
       folder = mkdtempSync(path.join(tmpdir(), "bedplate-run-engine-"));
       const small = {
         ...local,
