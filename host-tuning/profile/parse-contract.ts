@@ -50,7 +50,7 @@ export function parseContract<S extends z.ZodType>(schema: S, data: unknown, sou
  */
 export function parseYamlText(text: string, source: string): unknown {
   try {
-    return parseYaml(text, { uniqueKeys: true, prettyErrors: true, maxAliasCount: 100 });
+    return parseYaml(text, { uniqueKeys: true, prettyErrors: true, maxAliasCount: 100, logLevel: "error" });
   } catch (cause) {
     const message =
       cause instanceof Error ? (cause.message.split("\n")[0] ?? "not readable") : "not readable";

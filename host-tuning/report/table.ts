@@ -3,6 +3,8 @@ export const PAGE_COLUMNS = 100;
 
 const GAP = "  ";
 
+const MIN_FIRST_COLUMNS = 12;
+
 const MIN_LAST_COLUMNS = 20;
 
 export interface Column {
@@ -68,15 +70,7 @@ export function renderTable(
   rows: readonly Row[],
   paint: Paint = (text) => text,
 ): string {
-  const widths = columns.map((column, index) => {
-    const longest = Math.max(
-      column.title.length,
-      ...rows.map(({ cells }) => printable(cells[index] ?? "").length),
-    );
-    return Math.min(longest, column.maxColumns);
-  });
-  const taken = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0);
-  widths[widths.length - 1] = Math.max(MIN_LAST_COLUMNS, PAGE_COLUMNS - taken);
+  const widths = widthsOf(columns, rows);
   const header = columns.map((column) => column.title);
   const underline = columns.map((column, index) =>
     "-".repeat(Math.min(widths[index] ?? 0, column.title.length)),
@@ -90,6 +84,23 @@ export function renderTable(
       ...noteLines(note),
     ]),
   ].join("\n");
+}
+
+/** As wide as the text needs; what is over the page is taken from the first column, where the long names are. */
+function widthsOf(columns: readonly Column[], rows: readonly Row[]): number[] {
+  const widths = columns.map((column, index) => {
+    const longest = Math.max(
+      column.title.length,
+      ...rows.map(({ cells }) => printable(cells[index] ?? "").length),
+    );
+    return Math.min(longest, column.maxColumns);
+  });
+  const last = Math.min(widths.at(-1) ?? 0, MIN_LAST_COLUMNS);
+  const taken = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0);
+  const over = Math.max(0, taken + last - PAGE_COLUMNS);
+  widths[0] = Math.max(MIN_FIRST_COLUMNS, (widths[0] ?? 0) - over);
+  widths[widths.length - 1] = Math.max(last, PAGE_COLUMNS - taken);
+  return widths;
 }
 
 function noteLines(note: string | undefined): string[] {

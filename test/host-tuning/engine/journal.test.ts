@@ -73,8 +73,8 @@ describe("readJournal()", () => {
     writeFileSync(host.journal, `${lines.join("\n")}\n`);
     const before = treeHash(host.root);
     const engine = engineOn(host.root);
-    for (const verb of [engine.apply, engine.verify, engine.rollback, engine.status]) {
-      const error: unknown = await verb().catch((cause: unknown) => cause);
+    for (const verb of ["apply", "verify", "rollback", "status"] as const) {
+      const error: unknown = await engine[verb]().catch((cause: unknown) => cause);
       expect(error).toBeInstanceOf(TuningError);
       expect(error).toMatchObject({ code: "JOURNAL_CORRUPT", path: JOURNAL_PATH });
       for (const line of [1, 2, 3, 4, 5]) expect(String(error)).toContain(`line ${line}:`);
