@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { HOST_PATHS, LATE_UNIT } from "../../host-tuning/boot/paths.ts";
+import { EARLY_UNIT, HOST_PATHS, LATE_UNIT } from "../../host-tuning/boot/paths.ts";
 import { renderUnit } from "../../host-tuning/boot/units.ts";
 
 const hostname = z
@@ -61,8 +61,8 @@ export function renderServiceUnit(settings: ServiceSettings): string {
       name: "Unit",
       lines: [
         ["Description", "MCP service"],
-        [isRequired ? "Requires" : "Wants", LATE_UNIT],
-        ["After", `${LATE_UNIT} network-online.target`],
+        [isRequired ? "Requires" : "Wants", `${EARLY_UNIT} ${LATE_UNIT}`],
+        ["After", `${EARLY_UNIT} ${LATE_UNIT} network-online.target`],
         ["Wants", "network-online.target"],
         ["StartLimitIntervalSec", "60"],
         ["StartLimitBurst", "5"],

@@ -129,9 +129,9 @@ describe("renderUserData()", () => {
   it("requires the tuning for the service, or only wants it where that is asked for", () => {
     const required = renderUserData(sampleInput()).text;
     const wanted = renderUserData(sampleInput({ service: { tuning: "wanted" } })).text;
-    expect(required).toContain("Requires=bedplate.service");
-    expect(wanted).not.toContain("Requires=bedplate.service");
-    expect(wanted).toContain("Wants=bedplate.service");
+    expect(required).toContain("Requires=bedplate-early.service bedplate.service");
+    expect(wanted).not.toContain("Requires=");
+    expect(wanted).toContain("Wants=bedplate-early.service bedplate.service");
   });
 
   it("stays plain below 16 KiB, and what is encoded is the text", () => {
