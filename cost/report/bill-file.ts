@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { type FileHandle, mkdtemp, open, realpath, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, realpath, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { PassThrough } from "node:stream";
@@ -69,35 +69,58 @@ async function readThrough(source: string, unpackTo: string | undefined): Promis
   return hash.digest("hex");
 }
 
-async function statBill(source: string): Promise<number> {
-  let bytes: number;
+interface BillStats {
+  readonly bytes: number;
+  readonly changedAtMillis: number;
+}
+
+async function statBill(source: string): Promise<BillStats> {
+  let stats: BillStats;
   try {
-    const stats = await stat(source);
-    if (!stats.isFile()) throw wholeFileFault(source, "is no file; give one FOCUS file, CSV or Parquet");
-    bytes = stats.size;
+    const found = await stat(source);
+    if (!found.isFile()) throw wholeFileFault(source, "is no file; give one FOCUS file, CSV or Parquet");
+    stats = { bytes: found.size, changedAtMillis: found.mtimeMs };
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
     const why = cause instanceof Error && "code" in cause ? String(cause.code) : "not readable";
     throw wholeFileFault(source, why === "ENOENT" ? "there is no such file" : `Cannot read: ${why}`, cause);
   }
-  if (bytes === 0) throw wholeFileFault(source, "is empty");
-  return bytes;
+  if (stats.bytes === 0) throw wholeFileFault(source, "is empty");
+  return stats;
+}
+
+/**
+ * A path that DuckDB takes literally: in a name such as `bill[1].csv` it would see a pattern, so such a file is read
+ * through a link in the scratch folder.
+ */
+async function literalPath(source: string, scratch: string): Promise<string> {
+  const resolved = await realpath(source);
+  if (!/[*?[\]{}]/.test(resolved)) return resolved;
+  const link = path.join(scratch, "bill");
+  await symlink(resolved, link);
+  return link;
 }
 
 /**
  * Opens a bill for `use` and leaves nothing behind.
  *
- * @throws {InputError} when the file is missing, empty, cut short or damaged as far as its container can tell
+ * @throws {InputError} when the file is missing, empty, cut short or damaged as far as its container can tell, or when
+ * it is still being written
  */
 export async function withBillFile<T>(source: string, use: (file: BillFile) => Promise<T>): Promise<T> {
-  const bytes = await statBill(source);
-  const format = await readFormat(source, bytes);
+  const before = await statBill(source);
+  const format = await readFormat(source, before.bytes);
   const scratch = await mkdtemp(path.join(await realpath(tmpdir()), "bedplate-cost-"));
   try {
     const unpacked = format === "csv.gz" ? path.join(scratch, "bill.csv") : undefined;
     const sha256 = await readThrough(source, unpacked);
-    const readablePath = unpacked ?? (await realpath(source));
-    return await use({ source, sha256, bytes, format, readablePath, scratch });
+    const readablePath = unpacked ?? (await literalPath(source, scratch));
+    const result = await use({ source, sha256, bytes: before.bytes, format, readablePath, scratch });
+    const after = await statBill(source);
+    if (after.bytes !== before.bytes || after.changedAtMillis !== before.changedAtMillis) {
+      throw wholeFileFault(source, "changed while it was read: give it once it is written");
+    }
+    return result;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

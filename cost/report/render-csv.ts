@@ -18,15 +18,12 @@ const HEADER = [
   "effective_share_percent",
 ] as const;
 
-/**
- * One field by RFC 4180. A value that a spreadsheet would run as a formula gets an apostrophe before it; amounts of
- * money are ours and stay numbers.
- */
+/** One field by RFC 4180. */
 export function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Text from a bill (a tag value) made harmless for a spreadsheet. */
+/** Text from a bill (a tag value): where a spreadsheet would run it as a formula, an apostrophe goes before it. */
 function foreignText(text: string): string {
   return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }

@@ -1,6 +1,8 @@
+import { appendFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
+import { withBillFile } from "../../../cost/report/bill-file.ts";
 import { buildCostReport } from "../../../cost/report/build-cost-report.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import { InputError } from "../../../host-tuning/errors.ts";
@@ -157,6 +159,20 @@ describe("buildCostReport() refuses", () => {
     lines[20] = (lines[20] ?? "").replace('"USD"', '"USD').replace('"EUR"', '"EUR');
     const faults = await faultsOf(write("quote.csv", lines.join("\n")));
     expect(faults[0]).toMatch(/^line \d+: /);
+  });
+
+  it("a file that is still being written", async () => {
+    const growing = write("growing.csv", focusCsv(rows));
+    const reading = withBillFile(growing, async () => {
+      await appendFile(growing, "one more line\n");
+    });
+    await expect(reading).rejects.toThrow("changed while it was read");
+  });
+
+  it("nothing about a name that looks like a pattern, and reads that file alone", async () => {
+    for (const name of ["bill[1].csv", "bill*.csv", "bill{a,b}.csv"]) {
+      expect(await faultsOf(write(name, focusCsv(rows))), name).toEqual([]);
+    }
   });
 
   it("a folder, and a file that is not there", async () => {
