@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as z from "zod";
 import { withExclusiveLock } from "../exclusive-lock.ts";
@@ -104,12 +104,13 @@ async function buildInto(
   recipe: ImageRecipe,
   options: EnsureImageOptions,
 ): Promise<ImageManifest> {
-  const images = join(options.cacheDir, "images");
+  const images = dirname(folder);
+  const prefix = `.building-${basename(folder)}-`;
   for (const name of await readdir(images)) {
-    // We hold the lock, so whoever was building here is dead.
-    if (name.startsWith(".building-")) await rm(join(images, name), { recursive: true, force: true });
+    // We hold this recipe's lock, so whoever was building it here is dead.
+    if (name.startsWith(prefix)) await rm(join(images, name), { recursive: true, force: true });
   }
-  const building = await mkdtemp(join(images, ".building-"));
+  const building = await mkdtemp(join(images, prefix));
   try {
     const built = await options.build(recipe, { folder: building, progress: options.progress });
     const manifest: ImageManifest = {
@@ -136,9 +137,9 @@ export async function ensureImage(recipe: ImageRecipe, options: EnsureImageOptio
   const images = join(options.cacheDir, "images");
   const folder = join(images, recipeDigest(recipe));
   await mkdir(images, { recursive: true });
-  const waiting = (): void => options.progress("waiting for another process that builds an image");
+  const waiting = (): void => options.progress("waiting for another process that builds or checks the image");
   const lock = { waitMillis: LOCK_WAIT_MILLIS, onWait: waiting, signal: options.signal };
-  return withExclusiveLock(images, lock, async () => {
+  return withExclusiveLock(folder, lock, async () => {
     const cached = await checkCached(folder);
     if (typeof cached === "object") return imageOf(folder, cached, false);
     if (typeof cached === "string") options.progress(`rebuilding the cached image: ${cached}`);

@@ -74,7 +74,7 @@ describe("ensureImage()", () => {
     await ensure();
     const images = join(cacheDir, "images");
     await rm(join(images, recipeDigest(LOCAL_IMAGE)), { recursive: true });
-    await writeFile(join(images, ".building-dead"), "left");
+    await writeFile(join(images, `.building-${recipeDigest(LOCAL_IMAGE)}-dead`), "left");
     const failing: ImageBuilder = () => Promise.reject(new Error("no archive"));
     await expect(ensure(failing)).rejects.toThrow("no archive");
     expect(await readdir(images)).toEqual([]);
