@@ -2,6 +2,7 @@ import type { HostReport, ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import { withAgentLock } from "./agent-lock.ts";
 import { attemptsFor } from "./attempt.ts";
+import { compactJournal } from "./compact-journal.ts";
 import { isDrifted } from "./drift.ts";
 import type { HostPlan } from "./host-plan.ts";
 import { type JournalState, foldJournal } from "./journal-state.ts";
@@ -36,7 +37,7 @@ export async function applyPlan(input: ApplyInput): Promise<HostReport> {
   return await withAgentLock(input.host, "apply", async () => {
     const { host } = input;
     const run = await startRun(host, input.earlier);
-    const content = readJournal(host);
+    const content = compactJournal(host, readJournal(host));
     const state = foldJournal(content.records);
     const { plan, decisions } = await run.timed("plan", async () => await decideHost(input));
     if (input.expected !== undefined) refuseIfStale(input.expected.plan, plan, input.expected.source);

@@ -1,12 +1,15 @@
-import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  type JournalRecord,
+  type StepRecord,
   formatRecord,
   journalRecordSchema,
   parseRecord,
 } from "../../../host-tuning/engine/journal-records.ts";
+import { COMPACT_ABOVE_BYTES, compactRecords } from "../../../host-tuning/engine/compact-journal.ts";
 import { foldJournal } from "../../../host-tuning/engine/journal-state.ts";
 import { JOURNAL_PATH, JournalWriter, readJournal } from "../../../host-tuning/engine/journal.ts";
 import { TuningError } from "../../../host-tuning/errors.ts";
@@ -133,6 +136,112 @@ describe("formatRecord()", () => {
         expect(parseRecord(line.slice(0, -1), 1)).toEqual(journalRecordSchema.parse(value));
       }),
     );
+  });
+});
+
+function stepOf(key: string, bootId: string, before: string, path = key): StepRecord {
+  return {
+    version: 1,
+    at: "2026-11-20T16:00:00.000Z",
+    run: "r",
+    bootId,
+    record: "step",
+    planDigest: "sha256:x",
+    key,
+    knob: key,
+    target: "",
+    unit: "text",
+    survivesReboot: false,
+    beforeText: before,
+    value: "x",
+    valueText: "x",
+    originals: [
+      {
+        id: `kernel-file:/sys/${path}`,
+        original: { kind: "kernel-file", path: `/sys/${path}`, before: { text: before } },
+      },
+    ],
+  };
+}
+
+describe("foldJournal()", () => {
+  it("keeps the first original of a boot, whatever is saved later", () => {
+    const { originals } = foldJournal([stepOf("a", "boot1", "1"), stepOf("a", "boot1", "2")]);
+    expect([...originals.values()].map(({ original }) => original)).toMatchObject([
+      { before: { text: "1" } },
+    ]);
+  });
+
+  it("takes a kernel file's original of the latest boot, and remembers the first value for people", () => {
+    const state = foldJournal([stepOf("a", "boot1", "1"), stepOf("a", "boot2", "2")]);
+    expect([...state.originals.values()].map(({ original }) => original)).toMatchObject([
+      { before: { text: "2" } },
+    ]);
+    expect(state.steps.get("a")?.first.beforeText).toBe("1");
+  });
+});
+
+describe("compactRecords()", () => {
+  it("says the same as all the records", () => {
+    const key = fc.constantFrom("a", "b", "c");
+    const boot = fc.constantFrom("boot1", "boot2");
+    const base = { version: 1 as const, at: "2026-11-20T16:00:00.000Z", run: "r" };
+    const record: fc.Arbitrary<JournalRecord> = fc.oneof(
+      fc.tuple(key, boot, fc.string(), key).map((args) => stepOf(...args)),
+      fc
+        .tuple(key, boot)
+        .map(([name, bootId]) => ({
+          ...base,
+          bootId,
+          record: "outcome",
+          key: name,
+          outcome: "changed",
+          foundText: "x",
+        })),
+      fc
+        .tuple(fc.array(key), boot)
+        .map(([names, bootId]) => ({
+          ...base,
+          bootId,
+          record: "restored",
+          ids: names.map((name) => `kernel-file:/sys/${name}`),
+        })),
+    );
+    const meaning = (records: readonly JournalRecord[]): unknown => {
+      const { originals, steps } = foldJournal(records);
+      const ordered = [...originals.values()].toSorted((a, b) => a.sequence - b.sequence);
+      return {
+        originals: ordered.map(({ id, original, key: by, bootId }) => ({ id, original, by, bootId })),
+        steps: [...steps].map(([name, { first, latest, outcome }]) => ({
+          name,
+          first: first.beforeText,
+          latest: [latest.beforeText, latest.bootId],
+          outcome,
+        })),
+      };
+    };
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 25 }), (records) => {
+        const compacted = compactRecords(records);
+        expect(meaning(compacted)).toEqual(meaning(records));
+        expect(compactRecords(compacted)).toEqual(compacted);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("keeps a journal of many boots small, and its originals", async () => {
+    await using host = await demoRoot();
+    const start = await host.read("/proc/sys/demo/backlog");
+    const engine = engineOn(host.root);
+    await engine.apply();
+    const journal = join(host.root, JOURNAL_PATH);
+    const outcome = readFileSync(journal, "utf8").trimEnd().split("\n").at(-1) ?? "";
+    appendFileSync(journal, `${outcome}\n`.repeat(Math.ceil(COMPACT_ABOVE_BYTES / outcome.length)));
+    await engine.apply();
+    expect(statSync(journal).size).toBeLessThan(10_000);
+    await engine.rollback();
+    expect(await host.read("/proc/sys/demo/backlog")).toBe(start);
   });
 });
 

@@ -88,6 +88,17 @@ describe("planHost()", () => {
     });
   });
 
+  it("takes an override exactly, also where the knob calls more than it good enough", async () => {
+    await using host = await demoRoot();
+    const atLeast = numberKnob("raised", 100, { isSatisfied: (current, wanted) => current >= wanted });
+    const engine = engineOn(host.root);
+    expect((await engine.plan({ knobs: [atLeast], profile: { allowLowering: true } })).steps[0]?.action).toBe(
+      "already-right",
+    );
+    const overrides = { "demo.raised": { value: 100, because: "a test" } };
+    expect((await engine.plan({ knobs: [atLeast], profile: { overrides } })).steps[0]?.action).toBe("set");
+  });
+
   it("fails with every override that names no knob or a value its knob does not take", async () => {
     await using host = await demoRoot();
     const because = "a test";

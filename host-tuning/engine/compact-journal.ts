@@ -1,0 +1,36 @@
+import type { LiveHost } from "../sys/live-host.ts";
+import { type JournalRecord, formatRecord } from "./journal-records.ts";
+import { foldJournal } from "./journal-state.ts";
+import { type JournalContent, JOURNAL_PATH, readJournal } from "./journal.ts";
+
+/** From here on a journal is worth rewriting: some dozens of boots of a large host. */
+export const COMPACT_ABOVE_BYTES = 1024 * 1024;
+
+/** The records that still say something: same originals, same steps, without what later records have settled. */
+export function compactRecords(records: readonly JournalRecord[]): JournalRecord[] {
+  const { originals, steps } = foldJournal(records);
+  return records.flatMap((record, sequence): JournalRecord[] => {
+    if (record.record === "restored") return [];
+    const step = steps.get(record.key);
+    if (record.record === "outcome") return step?.outcome === record ? [record] : [];
+    const outstanding = record.originals.filter(({ id }) => originals.get(id)?.sequence === sequence);
+    const isNamed = step?.first === record || step?.latest === record;
+    return isNamed || outstanding.length > 0 ? [{ ...record, originals: outstanding }] : [];
+  });
+}
+
+/**
+ * Rewrites a journal that has grown with every boot to what is outstanding, in one rename, and gives back what it holds.
+ *
+ * @throws {TuningError} HOST_WRITE; the journal is as it was then
+ */
+export function compactJournal(host: LiveHost, content: JournalContent): JournalContent {
+  if (content.wholeBytes <= COMPACT_ABOVE_BYTES) return content;
+  const text = compactRecords(content.records)
+    .map((record) => formatRecord(record))
+    .join("");
+  // One that holds little else than what is outstanding would only be copied, at every run.
+  if (text.length > content.wholeBytes / 2) return content;
+  host.writeConfigBytes(JOURNAL_PATH, Buffer.from(text, "utf8"), { mode: 0o600, uid: 0, gid: 0 });
+  return readJournal(host);
+}
