@@ -88,6 +88,7 @@ const MASKED_UNITS = [
 const BLACKLISTED_MODULES = [
   "aesni_intel",
   "ahci",
+  "cfg80211",
   "crc32_pclmul",
   "crct10dif_pclmul",
   "evdev",
@@ -183,9 +184,8 @@ datasource:
   NoCloud:
     fs_label: cidata
 disable_root: false
-users: []
+users: {}
 ssh_pwauth: false
-ssh_genkeytypes: []
 ssh_publish_hostkeys:
   enabled: false
 system_info:
