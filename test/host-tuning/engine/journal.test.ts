@@ -16,7 +16,7 @@ import { TuningError } from "../../../host-tuning/errors.ts";
 import { openHost } from "../../../host-tuning/sys/live-host.ts";
 import { demoRoot } from "./demo-knobs.ts";
 import { engineOn } from "./engine.ts";
-import { treeHash } from "./tree-state.ts";
+import { treeHash, treeState } from "./tree-state.ts";
 
 async function appliedRoot(): Promise<Awaited<ReturnType<typeof demoRoot>> & { readonly journal: string }> {
   const host = await demoRoot();
@@ -186,27 +186,14 @@ describe("compactRecords()", () => {
     const key = fc.constantFrom("a", "b", "c");
     const boot = fc.constantFrom("boot1", "boot2");
     const base = { version: 1 as const, at: "2026-11-20T16:00:00.000Z", run: "r" };
-    const record: fc.Arbitrary<JournalRecord> = fc.oneof(
-      fc.tuple(key, boot, fc.string(), key).map((args) => stepOf(...args)),
-      fc
-        .tuple(key, boot)
-        .map(([name, bootId]) => ({
-          ...base,
-          bootId,
-          record: "outcome",
-          key: name,
-          outcome: "changed",
-          foundText: "x",
-        })),
-      fc
-        .tuple(fc.array(key), boot)
-        .map(([names, bootId]) => ({
-          ...base,
-          bootId,
-          record: "restored",
-          ids: names.map((name) => `kernel-file:/sys/${name}`),
-        })),
-    );
+    const step = fc.tuple(key, boot, fc.string(), key).map((args): JournalRecord => stepOf(...args));
+    const outcome = fc.tuple(key, boot).map(([name, bootId]): JournalRecord => {
+      return { ...base, bootId, record: "outcome", key: name, outcome: "changed", foundText: "x" };
+    });
+    const restored = fc.tuple(fc.array(key), boot).map(([names, bootId]): JournalRecord => {
+      return { ...base, bootId, record: "restored", ids: names.map((name) => `kernel-file:/sys/${name}`) };
+    });
+    const record = fc.oneof(step, outcome, restored);
     const meaning = (records: readonly JournalRecord[]): unknown => {
       const { originals, steps } = foldJournal(records);
       const ordered = [...originals.values()].toSorted((a, b) => a.sequence - b.sequence);
@@ -257,6 +244,20 @@ describe("JournalWriter", () => {
 });
 
 describe("a run that was killed", () => {
+  it("leaves nothing beside the files it was at: the next run removes what was staged", async () => {
+    await using host = await appliedRoot();
+    const state = treeState(host.root);
+    for (const verb of ["apply", "rollback"] as const) {
+      await host.write("/proc/sys/demo/.backlog.bedplate-new", "40");
+      await host.write("/etc/demo.d/deep/.10-bedplate.conf.bedplate-new", "lim");
+      await engineOn(host.root)[verb]();
+      if (verb === "apply") expect(treeState(host.root)).toEqual(state);
+      else
+        expect(Object.keys(treeState(host.root)).filter((path) => path.includes("bedplate-new"))).toEqual([]);
+    }
+    expect(existsSync(join(host.root, "/etc/demo.d"))).toBe(false);
+  });
+
   it("after it saved originals has changed nothing that a rollback would miss", async () => {
     await using host = await appliedRoot();
     const lines = readFileSync(host.journal, "utf8").split("\n");

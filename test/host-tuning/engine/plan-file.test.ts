@@ -75,6 +75,12 @@ describe("refuseIfStale()", () => {
     expect(() => refuseIfStale(plan, structuredClone(plan), "plan.json")).not.toThrow();
   });
 
+  it("refuses a plan whose steps are the same on a machine that is another", async () => {
+    const plan = await savedPlan();
+    const moved = { ...plan, factsDigest: `sha256:${"0".repeat(64)}` };
+    expect(() => refuseIfStale(plan, moved, "plan.json")).toThrow(/facts: sha256:/);
+  });
+
   it("names facts and steps that differ, five steps at most", async () => {
     const plan = await savedPlan();
     const steps = plan.steps.map((step) => ({ ...step, beforeText: "9", before: 9 }));
