@@ -82,6 +82,8 @@ export interface ProgramArgs {
   readonly isPreview?: boolean;
   /** Answers a function call to a provider; undefined fails the call, so that no test depends on an unknown one. */
   readonly invoke?: (token: string, args: Record<string, Decoded>) => Record<string, unknown> | undefined;
+  /** Answers a read of something that exists already, as another stack; undefined fails it. */
+  readonly read?: (type: string, id: string) => Record<string, unknown> | undefined;
   /** Outputs of a created resource over its inputs, in an up. */
   readonly outputsOf?: (type: string, name: string) => Record<string, unknown>;
   readonly timeoutMillis?: number;
@@ -91,6 +93,7 @@ export interface ProgramArgs {
 type Reply<T> = grpc.sendUnaryData<T>;
 type Call<T> = grpc.ServerUnaryCall<T, unknown>;
 type Request = InstanceType<typeof resourceProto.RegisterResourceRequest>;
+type ReadRequest = InstanceType<typeof resourceProto.ReadResourceRequest>;
 type Struct = InstanceType<typeof structProto.Struct>;
 
 /** One run's record and the answers to the program's calls. */
@@ -155,7 +158,16 @@ class Recorder {
     return toStruct(answer);
   }
 
-  #urnOf(request: Request, parent: string): string {
+  read(request: ReadRequest): InstanceType<typeof resourceProto.ReadResourceResponse> {
+    const found = this.#args.read?.(request.getType(), request.getId());
+    if (found === undefined) throw new Error(`The test has no ${request.getType()} "${request.getId()}"`);
+    const response = new resourceProto.ReadResourceResponse();
+    response.setUrn(this.#urnOf(request, request.getParent() === "" ? this.rootUrn : request.getParent()));
+    response.setProperties(toStruct(found));
+    return response;
+  }
+
+  #urnOf(request: Request | ReadRequest, parent: string): string {
     const parentType = parent === "" ? "" : (parent.split("::")[2] ?? "");
     const prefix = parentType === "" || parentType === STACK_TYPE ? "" : `${parentType}$`;
     return `urn:pulumi:${this.#args.stack}::${PROJECT}::${prefix}${request.getType()}::${request.getName()}`;
@@ -277,6 +289,8 @@ function monitorService(recorder: Recorder) {
       }),
     registerResource: (call: Call<Request>, done: Reply<unknown>) =>
       reply(done, () => recorder.register(call.request)),
+    readResource: (call: Call<ReadRequest>, done: Reply<unknown>) =>
+      reply(done, () => recorder.read(call.request)),
     registerResourceOutputs: (
       call: Call<InstanceType<typeof resourceProto.RegisterResourceOutputsRequest>>,
       done: Reply<unknown>,

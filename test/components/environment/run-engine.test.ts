@@ -5,6 +5,7 @@ import path from "node:path";
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
+import { buildHostArchives } from "../../../components/environment/host-archives.ts";
 import {
   type EngineProgress,
   type LocalUp,
@@ -86,7 +87,10 @@ describeWith(
     const args = (environment: string) => ({
       cli,
       folder: path.join(folder, "engine"),
-      config: { environmentFile: path.join(folder, `${environment}.yaml`) },
+      config: {
+        environmentFile: path.join(folder, `${environment}.yaml`),
+        archiveManifest: path.join(folder, "archives.json"),
+      },
       progress: (event: EngineProgress) => void heard.push(event),
     });
     const [pool] = local.hostPools;
@@ -105,6 +109,9 @@ describeWith(
       };
       writeFileSync(path.join(folder, "small.yaml"), stringify(small));
       writeFileSync(path.join(folder, "wider.yaml"), stringify(wider));
+      // The real archives, but the same ones throughout: a source that is edited meanwhile would be a new machine.
+      const archives = await buildHostArchives(new Set(["x86_64"]));
+      writeFileSync(path.join(folder, "archives.json"), JSON.stringify(archives));
       up = await upLocal(args("small"));
     });
 
@@ -153,7 +160,7 @@ describeWith(
       await destroyLocal(args("small"));
       expect(existsSync(defaultStateDir(MACHINE))).toBe(false);
       expect(existsSync(path.join(folder, "engine"))).toBe(false);
-      expect(readdirSync(folder).toSorted()).toEqual(["small.yaml", "wider.yaml"]);
+      expect(readdirSync(folder).toSorted()).toEqual(["archives.json", "small.yaml", "wider.yaml"]);
       const processes = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
       expect(processes.split("\n").filter((line) => line.includes(`bedplate-${MACHINE}`))).toEqual([]);
       expect(await readLocalOutputs(args("small"))).toBeUndefined();

@@ -4,7 +4,12 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { prod } from "../../stacks/prod.ts";
-import { ARCHIVES, previewEnvironment } from "../helpers/preview-environment.ts";
+import {
+  ARCHIVES,
+  answerAccountCalls,
+  errorsOf,
+  previewEnvironment,
+} from "../helpers/preview-environment.ts";
 import { PROGRAM_LIMIT_MILLIS, type ProgramRun, runProgram } from "../helpers/program-host.ts";
 
 vi.setConfig({ testTimeout: 2 * PROGRAM_LIMIT_MILLIS, hookTimeout: 2 * PROGRAM_LIMIT_MILLIS });
@@ -179,5 +184,21 @@ describe("a stack's settings", () => {
       .filter((resource) => resource.type.endsWith(":SecurityGroupIngressRule"))
       .map((resource) => resource.inputs["cidrIpv4"]);
     expect(ranges).toEqual(["10.1.0.0/16", "10.2.0.0/16"]);
+  });
+
+  test("take the cluster's kubeconfig from another stack, as a secret", async () => {
+    const clusterStack = "organization/cluster/staging";
+    const run = await runProgram({
+      stack: "staging",
+      config: { archiveManifest: ARCHIVES, clusterStack },
+      invoke: answerAccountCalls,
+      read: (type, id) =>
+        type === "pulumi:pulumi:StackReference" && id === clusterStack
+          ? { name: id, outputs: { kubeconfig: "the cluster's" }, secretOutputNames: [] }
+          : undefined,
+    });
+    expect(run.exitCode, errorsOf(run)).toBe(0);
+    const provider = run.resources.find((resource) => resource.type === "pulumi:providers:kubernetes");
+    expect(provider?.inputs["kubeconfig"]).toEqual({ secret: "the cluster's" });
   });
 });
