@@ -1,7 +1,8 @@
 import { agentVersion } from "../agent-version.ts";
 import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
 import { API_VERSION } from "../profile/host-profile.ts";
-import { type HostReport, type Outcome, type ReportEntry, OUTCOMES } from "../report/host-report.ts";
+import type { HostReport, ReportEntry } from "../report/host-report.ts";
+import { countsOf } from "../report/report-counts.ts";
 import type { PlanStep } from "./host-plan.ts";
 import type { Observer, RunContext } from "./run-context.ts";
 
@@ -40,7 +41,6 @@ export interface ReportInput {
 
 export function reportOf(input: ReportInput): HostReport {
   const { run, entries } = input;
-  const count = (outcome: Outcome): number => entries.filter((entry) => entry.outcome === outcome).length;
   return {
     apiVersion: API_VERSION,
     kind: "HostReport",
@@ -54,11 +54,7 @@ export function reportOf(input: ReportInput): HostReport {
     durationMillis: run.elapsedMillis(),
     phases: [...run.phases],
     planDigest: input.planDigest,
-    counts: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, count(outcome)])) as Record<
-      Outcome,
-      number
-    >,
-    drifted: entries.filter((entry) => entry.isDrifted).length,
+    ...countsOf(entries),
     entries: [...entries],
   };
 }

@@ -1,11 +1,55 @@
 import type { Host } from "../sys/host.ts";
-import type { HostReport } from "./host-report.ts";
+import { type HostReport, hostReportSchema } from "./host-report.ts";
+import { countsOf } from "./report-counts.ts";
 
 /** The last apply of this boot, and the last apply of all. */
 export const REPORT_PATHS = ["/run/bedplate/report.json", "/var/lib/bedplate/report.json"] as const;
 
-/** Keeps a report on the host for whoever asks later. @throws {TuningError} HOST_WRITE */
+/**
+ * Keeps a report on the host for whoever asks later. At boot apply runs twice, before the network and after devices are
+ * found: the second adds to the first, so that one file tells of every setting.
+ *
+ * @throws {TuningError} HOST_WRITE
+ */
 export async function saveReport(host: Host, report: HostReport): Promise<void> {
-  const text = `${JSON.stringify(report, null, 2)}\n`;
+  const [ofThisBoot] = REPORT_PATHS;
+  const earlier = parseReport(await host.readText(ofThisBoot));
+  const whole = earlier === undefined ? report : joinPhases(earlier, report);
+  const text = `${JSON.stringify(whole, null, 2)}\n`;
   for (const path of REPORT_PATHS) await host.writeConfigFile(path, text);
+}
+
+/** What cannot be understood is replaced: it is a copy for readers, and no source of anything. */
+function parseReport(text: string | undefined): HostReport | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return hostReportSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Both phases of one boot as one report; anything else is two runs of which only the later counts. */
+export function joinPhases(earlier: HostReport, later: HostReport): HostReport {
+  const isOtherPhase = later.phase !== "all" && earlier.phase !== later.phase;
+  if (!isOtherPhase || earlier.bootId !== later.bootId || earlier.verb !== later.verb) return later;
+  const keys = new Set(later.entries.map((entry) => entry.key));
+  const kept = earlier.entries.filter((entry) => !keys.has(entry.key));
+  const entries = [...kept, ...later.entries];
+  if (earlier.phase === "all") {
+    // The other phase again, on top of a whole: its times have been told already.
+    return { ...later, phase: "all", ...countsOf(entries), entries };
+  }
+  const named = (report: HostReport): HostReport["phases"] =>
+    report.phases.map((phase) => ({ ...phase, name: `${report.phase}: ${phase.name}` }));
+  return {
+    ...later,
+    phase: "all",
+    startedAt: earlier.startedAt,
+    durationMillis: Math.round((earlier.durationMillis + later.durationMillis) * 100) / 100,
+    phases: [...named(earlier), ...named(later)],
+    planDigest: null,
+    ...countsOf(entries),
+    entries,
+  };
 }
