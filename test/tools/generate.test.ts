@@ -10,14 +10,10 @@ describe("generated files", () => {
 
   it("are a schema for every contract and a section for every knob", () => {
     const files = generatedFiles();
-    expect([...files.keys()]).toEqual([
-      "docs/schemas/environment.schema.json",
-      "docs/schemas/host-profile.schema.json",
-      "docs/schemas/host-facts.schema.json",
-      "docs/schemas/host-plan.schema.json",
-      "docs/schemas/host-report.schema.json",
-      "docs/knobs.md",
-    ]);
+    for (const contract of ["environment", "host-profile", "host-facts", "host-plan", "host-report"]) {
+      const schema: unknown = JSON.parse(files.get(`docs/schemas/${contract}.schema.json`) ?? "null");
+      expect(schema).toMatchObject({ type: "object", properties: { apiVersion: { const: "bedplate/v1" } } });
+    }
     for (const knob of KNOBS) expect(files.get("docs/knobs.md")).toContain(`\n### ${knob.id}\n`);
   });
 
