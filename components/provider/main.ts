@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { main } from "@pulumi/pulumi/provider/server.js";
 import { BedplateProvider } from "./bedplate-provider.ts";
+import { endWithEngine } from "./engine-life.ts";
 import { openEngineLog } from "./engine-log.ts";
 import { LocalVmResource } from "./local-vm-provider.ts";
 import { LOCAL_VM_TYPE } from "./local-vm-resource.ts";
@@ -10,6 +11,8 @@ import { LOCAL_VM_TYPE } from "./local-vm-resource.ts";
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string };
 const engineArguments = process.argv.slice(2);
 const log = openEngineLog(engineArguments.find((argument) => /^[\w.-]+:\d+$/.test(argument)));
+
+endWithEngine(() => process.exit(1));
 
 await main(
   new BedplateProvider(version, new Map([[LOCAL_VM_TYPE, new LocalVmResource(log)]])),
