@@ -19,6 +19,7 @@ export function hostProfileOf(environment: Environment, pool: HostPool): HostPro
     service: {
       ...pool.profile.service,
       runtime: environment.service.runtime,
+      listenPorts: [...new Set([...pool.profile.service.listenPorts, environment.service.port])],
       memoryBytes: pool.profile.service.memoryBytes ?? environment.service.memoryMiB * 1024 * 1024,
     },
   };

@@ -5,8 +5,9 @@ import { exitCodeOf } from "../engine/report-of.ts";
 import { InputError } from "../errors.ts";
 import type { ExitCode } from "../exit-code.ts";
 import { KNOBS } from "../knobs/index.ts";
+import type { HostReport } from "../report/host-report.ts";
 import { renderReport } from "../report/render-report.ts";
-import { saveReport } from "../report/save-report.ts";
+import { joinPhases, saveReport } from "../report/save-report.ts";
 import { errnoText } from "../sys/errno.ts";
 import { openHost } from "../sys/live-host.ts";
 import { writeJson } from "./verb-frame.ts";
@@ -19,14 +20,26 @@ export interface ApplyOptions extends PlanningOptions {
 
 /** Brings the host to its plan and reports every value as it was read back. */
 export async function apply(options: ApplyOptions): Promise<ExitCode> {
-  const observer = watcher(options);
-  const input =
-    options.plan === undefined ? await readVerbInput(options) : await inputOfPlan(options, options.plan);
-  const report = await applyPlan({ ...input, observer });
+  const report = await applyAsAsked(options);
   if (options.json === true) writeJson(report);
   else process.stdout.write(renderReport(report, options));
-  await saveReport(input.host, report);
+  await saveReport(openHost(options.root), report);
   return exitCodeOf(report);
+}
+
+/**
+ * Both phases are two runs, as they are at boot: what the first makes (virtual functions, queues) is a fact for the
+ * second. A saved plan is one run, as it was reviewed.
+ */
+async function applyAsAsked(options: ApplyOptions): Promise<HostReport> {
+  const observer = watcher(options);
+  if (options.plan !== undefined) {
+    return applyPlan({ ...(await inputOfPlan(options, options.plan)), observer });
+  }
+  if (options.phase !== "all") return applyPlan({ ...(await readVerbInput(options)), observer });
+  const early = await applyPlan({ ...(await readVerbInput({ ...options, phase: "early" })), observer });
+  const late = await applyPlan({ ...(await readVerbInput({ ...options, phase: "late" })), observer });
+  return joinPhases(early, late);
 }
 
 /** A saved plan brings its own profile and phase; its steps are only compared. */
