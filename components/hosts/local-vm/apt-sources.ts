@@ -89,12 +89,16 @@ export function renderBackportsSource(archive: DebianArchive, codename: string):
 
 /** The Debian archive of this machine; `undefined` when apt is missing or names none. */
 export async function readDebianArchive(codename: string): Promise<DebianArchive | undefined> {
-  const result = await execa("apt-get", ["indextargets", "Created-By: Packages"], {
-    reject: false,
-    timeout: 60_000,
-  });
-  if (result.failed) return undefined;
-  return findDebianArchive(parseIndexTargets(result.stdout), codename);
+  // A machine that never ran `apt-get update` has no release information, and apt then lists nothing by default.
+  for (const options of [[], ["--no-release-info"]]) {
+    const result = await execa("apt-get", ["indextargets", ...options, "Created-By: Packages"], {
+      reject: false,
+      timeout: 60_000,
+    });
+    const archive = result.failed ? undefined : findDebianArchive(parseIndexTargets(result.stdout), codename);
+    if (archive !== undefined) return archive;
+  }
+  return undefined;
 }
 
 /** How this machine's apt reaches its archives (proxy, CA, dates), as apt.conf text for mmdebstrap. */
