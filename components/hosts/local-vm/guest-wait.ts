@@ -1,11 +1,11 @@
-import { open } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HostReport, hostReportSchema } from "../../../host-tuning/report/host-report.ts";
 import { type ProcessIdentity, isAlive } from "./process-identity.ts";
 import { VM_FILES } from "./qemu-command.ts";
-import { type SshTarget, openSshMaster, runSsh } from "./ssh-client.ts";
+import { hasSshMaster, openSshMaster, runSsh, type SshTarget } from "./ssh-client.ts";
 import { LocalVmError } from "./vm-error.ts";
 
 /** Longest waits. Emulation on a busy machine is ten times slower than on an idle one, so they are generous. */
@@ -40,9 +40,24 @@ async function tailOf(path: string): Promise<string> {
   }
 }
 
+/**
+ * Fetches the guest's journal while it can still be had: after a failed bring-up the VM is stopped. Returns where it
+ * is and its last warnings, or nothing when ssh does not answer.
+ */
+async function saveGuestJournal(wait: GuestWait): Promise<string> {
+  if (!(await hasSshMaster(wait))) return "";
+  const journal = await runSsh(wait, "journalctl -b --no-pager -n 5000", { timeoutMillis: 60_000 });
+  if (journal.exitCode !== 0) return "";
+  const path = join(wait.stateDir, "guest-journal.log");
+  await writeFile(path, journal.stdoutBytes, { mode: 0o600 });
+  const warnings = await runSsh(wait, "journalctl -b --no-pager -p warning -n 15", { timeoutMillis: 60_000 });
+  return `\nLast warnings of the guest's journal (all of it in ${path}):\n${warnings.stdout.trim()}`;
+}
+
 async function fail(wait: GuestWait, code: "WAIT_TIMEOUT" | "GUEST_FAILED", what: string): Promise<never> {
   const serialLog = join(wait.stateDir, VM_FILES.serialLog);
-  throw new LocalVmError(code, `${what}\nEnd of ${serialLog}:\n${await tailOf(serialLog)}`);
+  const journal = await saveGuestJournal(wait);
+  throw new LocalVmError(code, `${what}\nEnd of ${serialLog}:\n${await tailOf(serialLog)}${journal}`);
 }
 
 /** Looks again and again until `look` finds something; ends early when QEMU does. */
@@ -117,9 +132,10 @@ export async function waitForCloudInit(wait: GuestWait): Promise<void> {
   const { v1 } = JSON.parse(text) as { v1: { errors: string[] } };
   if (v1.errors.length === 0) return undefined;
   const output = await runSsh(wait, "tail -n 40 /var/log/cloud-init-output.log");
-  throw new LocalVmError(
+  return fail(
+    wait,
     "GUEST_FAILED",
-    `cloud-init failed in the guest:\n  ${v1.errors.join("\n  ")}\nEnd of /var/log/cloud-init-output.log in the guest:\n${output.stdout}`,
+    `cloud-init failed in the guest:\n  ${v1.errors.join("\n  ")}\nEnd of /var/log/cloud-init-output.log in the guest:\n${output.stdout.trim()}`,
   );
 }
 

@@ -113,6 +113,7 @@ function networkArguments(machine: QemuMachine): string[] {
     "user",
     "id=net0",
     "restrict=on",
+    "ipv6=off",
     `hostfwd=tcp:127.0.0.1:${machine.sshPort}-:22`,
     `hostfwd=tcp:127.0.0.1:${machine.servicePort}-:${spec.servicePort}`,
     `guestfwd=tcp:${ARTIFACT_ADDRESS}:80-cmd:${escapeOption(httpd)}`,
