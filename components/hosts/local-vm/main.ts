@@ -41,7 +41,9 @@ async function ssh(words: readonly string[], options: VmOptions): Promise<void> 
 }
 
 /** The lab by hand: one QEMU machine to try things in. `npm run local` is the environment. */
-const program = new Command("local-vm").description("a QEMU machine on this machine, to try things in");
+const program = new Command("local-vm")
+  .description("a QEMU machine on this machine, to try things in")
+  .enablePositionalOptions();
 const nameOption = ["--name <name>", "which machine", "lab"] as const;
 program
   .command("install-packages")
@@ -76,7 +78,7 @@ program
   .description("stop it and remove all of it")
   .option(...nameOption)
   .action(async (options: VmOptions) => tearDown(defaultStateDir(options.name)));
-program.enablePositionalOptions().addHelpText(
+program.addHelpText(
   "after",
   `
 Examples:
