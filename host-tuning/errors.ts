@@ -6,6 +6,7 @@ export type TuningErrorCode =
   | "HOST_PARSE"
   | "INPUT_INVALID"
   | "JOURNAL_CORRUPT"
+  | "KNOB_INVALID"
   | "PLAN_STALE"
   | "TOPOLOGY_UNCLEAR"
   | "TOOL_FAILED"

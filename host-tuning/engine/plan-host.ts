@@ -122,7 +122,7 @@ function decideValue(knob: AnyKnob, target: Target, input: PlanInput, before: un
   if (desired.kind === "leave") {
     return decision(knob, target, input, { action: "left", before, because: desired.because });
   }
-  const after = desired.value;
+  const after = checkedValue(knob, target, desired.value);
   const { because } = desired;
   const isRight = isOverride ? isSame(knob, before, after) : isSatisfied(knob, before, after);
   if (isRight) {
@@ -135,6 +135,18 @@ function decideValue(knob: AnyKnob, target: Target, input: PlanInput, before: un
   const writes = knob.writes(after, target, before);
   for (const write of writes) checkWrite(write);
   return decision(knob, target, input, { action: "set", before, after, because, isOverride, writes });
+}
+
+/** A rule that went wrong (NaN, undefined, out of the kernel's range) ends here and not in a kernel file. */
+function checkedValue(knob: AnyKnob, target: Target, value: unknown): unknown {
+  const checked = knob.value.safeParse(value);
+  if (checked.success) return checked.data;
+  const why = checked.error.issues.map((issue) => issue.message).join("; ");
+  throw new TuningError(
+    "KNOB_INVALID",
+    knob.id,
+    `Cannot set ${nameOf(knob, target)}: its rule gave ${JSON.stringify(value) ?? "undefined"}, which the knob does not take: ${why}`,
+  );
 }
 
 interface Verdict {

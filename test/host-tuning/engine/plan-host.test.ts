@@ -191,4 +191,18 @@ describe("planHost()", () => {
     expect(plan.steps[0]).toMatchObject({ action: "failed", writes: [] });
     expect(plan.steps[0]?.because).toContain("Cannot write");
   });
+
+  it.each([[undefined], [Number.NaN], ["12"]])(
+    "never plans a value that its knob does not take: %s",
+    async (value) => {
+      await using host = await demoRoot();
+      const broken = {
+        ...numberKnob("backlog", 1),
+        desired: () => ({ kind: "set" as const, value, because: "x" }),
+      };
+      const [step] = (await engineOn(host.root).plan({ knobs: [broken] })).steps;
+      expect(step).toMatchObject({ action: "failed", writes: [] });
+      expect(step?.because).toContain("its rule gave");
+    },
+  );
 });
