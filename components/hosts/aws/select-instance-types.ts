@@ -1,8 +1,8 @@
 import type { Catalogue, InstanceType } from "../../../cost/catalogue/catalogue.ts";
 import {
   type InstanceTypeChoice,
-  type RejectedFamily,
   chooseInstanceTypes,
+  nearestRejections,
 } from "../../../cost/catalogue/choose-instance-type.ts";
 import type { Fault } from "../../../host-tuning/errors.ts";
 import type { AwsPool } from "../../environment/environment-spec.ts";
@@ -48,15 +48,9 @@ function settingFaults(pool: AwsPool, path: string): Fault[] {
 }
 
 function noTypeMessage(pool: AwsPool, choice: InstanceTypeChoice, catalogue: Catalogue): string {
-  const types = new Map(catalogue.instanceTypes.map((spec) => [spec.type, spec]));
-  // Whoever asks for GPUs is not helped by a type that is right but for having none.
-  const isOfKind = ({ nearest }: RejectedFamily) =>
-    pool.needs.gpus === 0 || (types.get(nearest)?.gpus.length ?? 0) > 0;
-  const lacks = ({ because }: RejectedFamily) => because.split("; ").length;
-  const nearest = choice.rejected.toSorted(
-    (a, b) => Number(isOfKind(b)) - Number(isOfKind(a)) || lacks(a) - lacks(b),
+  const named = nearestRejections(choice, pool.needs, catalogue, NAMED_REJECTIONS).map(
+    ({ because }) => because,
   );
-  const named = nearest.slice(0, NAMED_REJECTIONS).map((rejection) => rejection.because);
   return `no instance type satisfies them; of ${choice.rejected.length} families the nearest: ${named.join(" | ")}`;
 }
 
