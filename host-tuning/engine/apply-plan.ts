@@ -116,6 +116,10 @@ async function carryOutRound(
 /** Removes what a killed run left beside the files it was about to replace. */
 export function removeLeftovers(host: LiveHost, state: JournalState): void {
   for (const { original } of state.originals.values()) {
-    if (original.kind !== "tool") host.removeStaging(original.path);
+    if (original.kind === "tool") continue;
+    host.removeStaging(original.path);
+    if (original.kind === "kernel-file" && original.counterpart !== undefined) {
+      host.removeStaging(original.counterpart.path);
+    }
   }
 }

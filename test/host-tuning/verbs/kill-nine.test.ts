@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -143,6 +143,12 @@ describe("kill -9 of the real program", () => {
     expectWhole();
     await apply(host.root);
     await kill("rollback", host.root, () => contentOf(half) === original);
+    await expectRecovers("apply");
+  });
+
+  it("between staging and replacing the other half of a pair: the next run removes what was staged", async () => {
+    await apply(host.root);
+    writeFileSync(join(host.root, "/proc/sys/vm/.dirty_ratio.bedplate-new"), "60");
     await expectRecovers("apply");
   });
 });
