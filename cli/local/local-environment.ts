@@ -6,6 +6,7 @@ import { hostUserData } from "../../components/environment/host-user-data.ts";
 import { loadEnvironment } from "../../components/environment/load-environment.ts";
 import { destroyLocal, type LocalMachine, upLocal } from "../../components/environment/run-engine.ts";
 import { localVmSpecOf } from "../../components/hosts/local-vm-spec-of.ts";
+import { chooseAccelerator } from "../../components/hosts/local-vm/accelerator.ts";
 import { ensureLocalImage } from "../../components/hosts/local-vm/local-image.ts";
 import {
   artifactUrl,
@@ -16,6 +17,7 @@ import {
 } from "../../components/hosts/local-vm/local-vm.ts";
 import { ensureParts } from "../../components/hosts/local-vm/packages.ts";
 import type { LocalVmSpecInput } from "../../components/hosts/local-vm/vm-spec.ts";
+import { cacheDir } from "../../components/hosts/local-vm/vm-store.ts";
 import { HOST_PATHS } from "../../host-tuning/boot/paths.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { type HostReport, hostReportSchema } from "../../host-tuning/report/host-report.ts";
@@ -92,7 +94,11 @@ async function prepare(
       ? Promise.resolve({ missing: "not wanted", tried: [] })
       : clock.run("engine", () => getPulumiCli({ progress: (message) => clock.say("engine", message) })),
     clock.run("archives", () => buildHostArchives(architectures)),
-    clock.run("image", () => ensureLocalImage((message) => clock.say("image", message))),
+    clock.run("image", async () => {
+      const image = await ensureLocalImage((message) => clock.say("image", message));
+      // Its answer is kept for this boot of the machine, and is there when the first machine starts.
+      await chooseAccelerator({ ...image, cacheDir: cacheDir() });
+    }),
   ]);
   return [cli, archives];
 }
