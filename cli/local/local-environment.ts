@@ -39,7 +39,12 @@ export interface UpMachine {
 export interface UpEnvironment {
   readonly environment: Environment;
   /** Which way it was brought up: the real engine, or the same machine code directly, and why. */
-  readonly how: { readonly kind: "engine" | "direct"; readonly text: string };
+  readonly how: {
+    readonly kind: "engine" | "direct";
+    readonly text: string;
+    /** Where the engine was looked for in vain, and what came of it. */
+    readonly tried: readonly string[];
+  };
   readonly machines: readonly UpMachine[];
 }
 
@@ -55,11 +60,12 @@ export async function bringUpLocal(
   if ("missing" in cli) {
     const text = options.direct
       ? "directly, as asked with --direct: no Pulumi engine, no state"
-      : `directly, without the Pulumi engine, because it cannot be had here (${cli.tried.join("; ")})`;
+      : "directly, without the Pulumi engine: it cannot be had here";
+    const tried = options.direct ? [] : cli.tried;
     clock.say("direct", `bringing the machines up ${text}`);
     return {
       environment,
-      how: { kind: "direct", text },
+      how: { kind: "direct", text, tried },
       machines: await upDirectly(clock, environment, pools, archives),
     };
   }
@@ -77,7 +83,7 @@ export async function bringUpLocal(
     clock.add(machine.phases.map((phase) => ({ ...phase, name: `  ${phase.name}` })));
   return {
     environment,
-    how: { kind: "engine", text },
+    how: { kind: "engine", text, tried: [] },
     machines: await Promise.all(up.machines.map(machineOf)),
   };
 }

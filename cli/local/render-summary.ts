@@ -47,7 +47,7 @@ export function renderSummary(
     const answer = answers[index];
     return [
       title(`${machine.name}: ${machine.serviceUrl}`),
-      `  shell: ${machine.sshCommand.join(" ")}`,
+      `  shell: node components/hosts/local-vm/main.ts ssh --name ${machine.name}`,
       "",
       renderReport(machine.report),
       ...(answer === undefined ? [] : [title("Tool call: effective_limits"), renderAnswer(answer), ""]),
@@ -55,6 +55,7 @@ export function renderSummary(
   });
   return [
     title(`Environment ${up.environment.name}, brought up ${up.how.text}`),
+    ...up.how.tried.map((line) => `  ${line}`),
     "",
     ...machines,
     title("Cost by team"),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
@@ -57,10 +57,7 @@ export async function findPulumiCli(args: GetPulumiCliArgs = {}): Promise<Pulumi
   if (typeof onPath !== "string") return { ...onPath, how: "path" };
   tried.push(`PATH: ${onPath}`);
   const goVersion = await readGoVersion();
-  const roots = [
-    path.join(cacheFolder, "download"),
-    ...(goVersion === undefined ? [] : [buildRoot(cacheFolder, goVersion)]),
-  ];
+  const roots = [path.join(cacheFolder, "download"), ...builtRoots(cacheFolder, goVersion)];
   for (const root of roots.filter((folder) => existsSync(path.join(folder, "bin/pulumi")))) {
     const cached = await versionOf(root);
     if (typeof cached !== "string") return { ...cached, how: "cache" };
@@ -147,14 +144,28 @@ async function build(args: GetPulumiCliArgs): Promise<PulumiCli | string> {
   return typeof built === "string" ? `build: ${built}` : { ...built, how: "build" };
 }
 
-/** A build is named by all that decides its bytes. */
+/** A build is named by all that decides its bytes: the pinned modules and the compiler. */
 function buildRoot(cacheFolder: string, goVersion: string): string {
-  const digest = createHash("sha256")
+  return path.join(cacheFolder, `${modulesDigest()}-${goVersion}`);
+}
+
+function modulesDigest(): string {
+  return createHash("sha256")
     .update(readFileSync(path.join(SOURCE_FOLDER, "go.mod")))
     .update(readFileSync(path.join(SOURCE_FOLDER, "go.sum")))
-    .update(goVersion)
-    .digest("hex");
-  return path.join(cacheFolder, digest.slice(0, 32));
+    .digest("hex")
+    .slice(0, 32);
+}
+
+/** Builds of these modules that are there: by this compiler, or, without one on PATH, by whichever made them. */
+function builtRoots(cacheFolder: string, goVersion: string | undefined): string[] {
+  if (goVersion !== undefined) return [buildRoot(cacheFolder, goVersion)];
+  if (!existsSync(cacheFolder)) return [];
+  const digest = modulesDigest();
+  return readdirSync(cacheFolder)
+    .filter((name) => name.startsWith(`${digest}-`))
+    .toSorted()
+    .map((name) => path.join(cacheFolder, name));
 }
 
 async function readGoVersion(): Promise<string | undefined> {

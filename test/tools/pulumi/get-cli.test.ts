@@ -74,6 +74,8 @@ describe("getPulumiCli()", () => {
     expect(await getPulumiCli(args)).toMatchObject({ how: "build", version: "3.259.0" });
     expect(heard).toEqual([expect.stringMatching(/^building the Pulumi command line with Go: \d+ s$/)]);
     expect(await findPulumiCli(args)).toMatchObject({ how: "cache", version: "3.259.0" });
+    putProgram("go", "exit 1");
+    expect(await findPulumiCli(args)).toMatchObject({ how: "cache", version: "3.259.0" });
   });
 
   test("fails with every way that was tried and why it did not do", async () => {
