@@ -169,7 +169,6 @@ export const environmentSchema = z
 
 export type Environment = z.output<typeof environmentSchema>;
 export type EnvironmentInput = z.input<typeof environmentSchema>;
-export type Owner = z.output<typeof ownerSchema>;
 export type HostNeeds = z.output<typeof hostNeedsSchema>;
 export type HostPool = z.output<typeof hostPoolSchema>;
 export type AwsPool = z.output<typeof awsPoolSchema>;

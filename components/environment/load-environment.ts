@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { InputError } from "../../host-tuning/errors.ts";
+import { errnoText } from "../../host-tuning/sys/errno.ts";
 import { parseContract, parseYamlText } from "../../host-tuning/profile/parse-contract.ts";
 import { type Environment, environmentSchema } from "./environment-spec.ts";
 
@@ -39,7 +40,10 @@ export async function loadEnvironment(name: string, folder = STACKS): Promise<En
 export async function loadEnvironmentFile(file: string): Promise<Environment> {
   if (!existsSync(file)) throw new InputError(file, [{ path: "", message: "there is no such file" }]);
   if (file.endsWith(".ts")) return checked(await importEnvironment(file), file);
-  return checked(parseYamlText(await readFile(file, "utf8"), file), file);
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new InputError(file, [{ path: "", message: `Cannot read: ${errnoText(cause)}` }], { cause });
+  });
+  return checked(parseYamlText(text, file), file);
 }
 
 async function importEnvironment(file: string): Promise<unknown> {

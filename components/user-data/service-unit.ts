@@ -40,7 +40,6 @@ export const serviceSettingsSchema = z.strictObject({
 });
 
 export type ServiceSettings = z.output<typeof serviceSettingsSchema>;
-export type ServiceSettingsInput = z.input<typeof serviceSettingsSchema>;
 
 /** Seconds from SIGTERM to the end of the last call, then to SIGKILL: what is in flight may finish. */
 const STOP_MARGIN_SECONDS = 10;

@@ -4,7 +4,6 @@ import { loadCatalogue } from "../catalogue/catalogue.ts";
 import { writeOut } from "../report/run-report.ts";
 import { buildCostEstimate, type EstimateKey } from "./build-cost-estimate.ts";
 import type { CostEstimate } from "./cost-estimate.ts";
-import { namesFile, readEnvironmentFile } from "./read-environment-file.ts";
 import { renderEstimateCsv, renderEstimateTable } from "./render-estimate.ts";
 
 export interface EstimateOptions {
@@ -15,8 +14,8 @@ export interface EstimateOptions {
   readonly failOverBudget?: boolean;
 }
 
-/** Gives the environment of a stack by its name; the stacks are not known here. */
-export type LoadEnvironment = (name: string) => Promise<Environment>;
+/** Gives an environment by its name or its file; neither stacks nor file formats are known here. */
+export type LoadEnvironment = (nameOrFile: string) => Promise<Environment>;
 
 const RENDERERS: Readonly<Record<EstimateOptions["format"], (estimate: CostEstimate) => string>> = {
   table: renderEstimateTable,
@@ -29,9 +28,7 @@ export async function runEstimate(
   options: EstimateOptions,
   loadEnvironment: LoadEnvironment,
 ): Promise<ExitCode> {
-  const environment = namesFile(options.env)
-    ? await readEnvironmentFile(options.env)
-    : await loadEnvironment(options.env);
+  const environment = await loadEnvironment(options.env);
   const estimate = buildCostEstimate(environment, loadCatalogue(environment.region), options.by);
   await writeOut(RENDERERS[options.format](estimate), options.out);
   const failed = options.failOverBudget === true && !estimate.budget.isWithin;

@@ -1,12 +1,13 @@
 import { closeSync, constants, existsSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { HOST_PATHS } from "../boot/paths.ts";
 import { type Fault, TuningError } from "../errors.ts";
 import { errnoText } from "../sys/errno.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import { syncFolder, writeAll } from "../sys/replace-file.ts";
 import { type JournalRecord, formatRecord, parseRecord } from "./journal-records.ts";
 
-export const STATE_FOLDER = "/var/lib/bedplate";
+export const STATE_FOLDER = HOST_PATHS.stateFolder;
 export const JOURNAL_PATH = `${STATE_FOLDER}/journal.jsonl`;
 
 export interface JournalContent {

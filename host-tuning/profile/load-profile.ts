@@ -1,3 +1,4 @@
+import { HOST_PATHS } from "../boot/paths.ts";
 import { readFile } from "node:fs/promises";
 import { type Fault, InputError } from "../errors.ts";
 import type { AnyKnob } from "../knobs/knob.ts";
@@ -8,7 +9,7 @@ import { API_VERSION, type HostProfile, hostProfileSchema } from "./host-profile
 import { parseContract, parseYamlText } from "./parse-contract.ts";
 
 /** Where a host keeps its profile; user data puts it there. */
-export const PROFILE_PATH = "/etc/bedplate/profile.yaml";
+export const PROFILE_PATH = HOST_PATHS.profile;
 
 /** A profile is a page of text; a larger file is something else. */
 const MAX_PROFILE_CHARACTERS = 1024 * 1024;

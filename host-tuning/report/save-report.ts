@@ -1,9 +1,10 @@
+import { HOST_PATHS } from "../boot/paths.ts";
 import type { Host } from "../sys/host.ts";
 import { type HostReport, hostReportSchema } from "./host-report.ts";
 import { countsOf } from "./report-counts.ts";
 
 /** The last apply of this boot, and the last apply of all. */
-export const REPORT_PATHS = ["/run/bedplate/report.json", "/var/lib/bedplate/report.json"] as const;
+export const REPORT_PATHS = ["/run/bedplate/report.json", HOST_PATHS.report] as const;
 
 /**
  * Keeps a report on the host for whoever asks later. At boot apply runs twice, before the network and after devices are

@@ -1,10 +1,9 @@
-import type { PlanStep } from "../engine/host-plan.ts";
 import { planHost } from "../engine/plan-host.ts";
 import { InputError } from "../errors.ts";
 import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
-import type { AnyKnob } from "../knobs/knob.ts";
 import { unknownKnob } from "../profile/check-overrides.ts";
 import { renderKnob } from "../report/render-explanation.ts";
+import { describeKnob } from "./describe-knob.ts";
 import { writeJson } from "./verb-frame.ts";
 import { type PlanningOptions, readVerbInput } from "./verb-input.ts";
 
@@ -19,28 +18,7 @@ export async function explain(id: string, options: PlanningOptions): Promise<Exi
   const override = input.profile.overrides[knob.id];
   const profile = { ...input.profile, overrides: override === undefined ? {} : { [knob.id]: override } };
   const { steps } = await planHost({ ...input, profile, knobs: [knob], phase: "all" });
-  if (options.json === true) writeJson(explanation(knob, steps));
+  if (options.json === true) writeJson({ ...describeKnob(knob), here: steps });
   else process.stdout.write(renderKnob(knob, steps));
   return EXIT_CODE.asWanted;
-}
-
-function explanation(knob: AnyKnob, steps: readonly PlanStep[]): unknown {
-  const { id, title, family, unit, scope, phase, takesEffect, survivesReboot, isReversible, risk, sources } =
-    knob;
-  return {
-    id,
-    title,
-    family,
-    unit,
-    scope,
-    phase,
-    takesEffect,
-    survivesReboot,
-    isReversible,
-    risk,
-    kernelDefault: knob.kernelDefault,
-    kernelRange: knob.kernelRange ?? null,
-    sources,
-    here: steps,
-  };
 }

@@ -1,6 +1,7 @@
 import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
 import { KNOBS } from "../knobs/index.ts";
 import { plural, renderTable } from "../report/table.ts";
+import { describeKnob } from "./describe-knob.ts";
 import { writeJson } from "./verb-frame.ts";
 
 const COLUMNS = [
@@ -14,25 +15,7 @@ const COLUMNS = [
 /** Lists the registry. */
 export async function knobs(options: { readonly json?: boolean }): Promise<ExitCode> {
   if (options.json === true) {
-    writeJson(
-      KNOBS.map(
-        ({ id, title, family, unit, scope, phase, takesEffect, survivesReboot, isReversible, ...knob }) => ({
-          id,
-          title,
-          family,
-          unit,
-          scope,
-          phase,
-          takesEffect,
-          survivesReboot,
-          isReversible,
-          risk: knob.risk,
-          kernelDefault: knob.kernelDefault,
-          kernelRange: knob.kernelRange ?? null,
-          sources: knob.sources,
-        }),
-      ),
-    );
+    writeJson(KNOBS.map((knob) => describeKnob(knob)));
   } else {
     const rows = KNOBS.map((knob) => ({
       cells: [knob.id, knob.family, knob.unit, knob.phase, knob.title],

@@ -95,7 +95,6 @@ export const localVmSpecSchema = z
 
 export type LocalVmSpec = z.output<typeof localVmSpecSchema>;
 export type LocalVmSpecInput = z.input<typeof localVmSpecSchema>;
-export type NvmeDisk = z.output<typeof nvmeDiskSchema>;
 
 /** Properties that a VM takes up by a power cycle, keeping its disks. Any other change needs a new VM. */
 const CHANGED_BY_RESTART = ["cpus", "memoryMiB", "numaNodes", "servicePort", "readiness"] as const;
