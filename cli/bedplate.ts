@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { loadEnvironment, loadEnvironmentFile } from "../components/environment/load-environment.ts";
+import { loadNamedEnvironment } from "../components/environment/load-environment.ts";
 import { addCostVerbs } from "../cost/cost-program.ts";
 import { addAgentVerbs } from "../host-tuning/verbs/agent-program.ts";
 import { runProgram } from "../host-tuning/verbs/run-program.ts";
@@ -10,8 +10,5 @@ const program = new Command("bedplate").description(
   "Provisions, tunes and bills the hosts that MCP servers run on",
 );
 addAgentVerbs(program);
-addCostVerbs(program, {
-  // A name has neither a dot nor a slash.
-  loadEnvironment: (env) => (/[./\\]/.test(env) ? loadEnvironmentFile(env) : loadEnvironment(env)),
-});
+addCostVerbs(program, { loadEnvironment: (env) => loadNamedEnvironment(env) });
 await runProgram(program);

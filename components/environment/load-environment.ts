@@ -33,6 +33,18 @@ export async function loadEnvironment(name: string, folder = STACKS): Promise<En
 }
 
 /**
+ * An environment as a command line names it: a stack by its name, or a file of the user's choice by its path.
+ * A name has neither a dot nor a slash.
+ *
+ * @throws {InputError} as the two do that it chooses from
+ */
+export async function loadNamedEnvironment(nameOrFile: string, folder = STACKS): Promise<Environment> {
+  return /[./\\]/.test(nameOrFile)
+    ? await loadEnvironmentFile(nameOrFile)
+    : await loadEnvironment(nameOrFile, folder);
+}
+
+/**
  * An environment from a file of the user's choice: a TypeScript module as in stacks/, or YAML or JSON.
  *
  * @throws {InputError} when it cannot be read or when it is wrong, with every fault and its path

@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { environmentSchema } from "../../components/environment/environment-spec.ts";
+import { loadNamedEnvironment } from "../../components/environment/load-environment.ts";
 import { addCostVerbs } from "../../cost/cost-program.ts";
-import { InputError } from "../../host-tuning/errors.ts";
 import { focusCsv, generateMonth } from "./report/focus-month.ts";
 import { scratchFolder } from "./report/scratch-folder.ts";
 
@@ -22,6 +21,8 @@ const ENVIRONMENT = {
   service: { runtime: "systemd" },
   budget: { currency: "USD", perMonth: "10.00" },
 };
+
+const stack = write("dev.ts", `export const dev = ${JSON.stringify(ENVIRONMENT)};\n`);
 
 interface Outcome {
   readonly exitCode: number | string | undefined;
@@ -47,12 +48,7 @@ async function bedplate(...args: string[]): Promise<Outcome> {
     }),
   );
   const program = new Command("bedplate").exitOverride();
-  addCostVerbs(program, {
-    loadEnvironment: (name) =>
-      name === "dev"
-        ? Promise.resolve(environmentSchema.parse(ENVIRONMENT))
-        : Promise.reject(new InputError(`environment "${name}"`, [{ path: "", message: "there is none" }])),
-  });
+  addCostVerbs(program, { loadEnvironment: (env) => loadNamedEnvironment(env, path.dirname(stack)) });
   process.exitCode = undefined;
   try {
     await program.parseAsync(["node", "bedplate", "cost", ...args]);
