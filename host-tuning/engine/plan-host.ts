@@ -132,6 +132,10 @@ function decideValue(knob: AnyKnob, target: Target, input: PlanInput, before: un
     const why = `cannot be taken back, and the profile's consent does not name "irreversible"; would be ${textOf(knob, after)}: ${because}`;
     return decision(knob, target, input, { action: "left", before, because: why });
   }
+  if (knob.needsConsent !== undefined && !input.profile.consent.includes(knob.needsConsent)) {
+    const why = `needs the profile's consent "${knob.needsConsent}" (${knob.risk.what}); would be ${textOf(knob, after)}: ${because}`;
+    return decision(knob, target, input, { action: "left", before, because: why });
+  }
   const writes = knob.writes(after, target, before);
   for (const write of writes) checkWrite(write);
   return decision(knob, target, input, { action: "set", before, after, because, isOverride, writes });

@@ -40,6 +40,9 @@ export type Unit =
   | "hexmask"
   | "text";
 
+/** The tuners whose settings docs/coverage.md compares with ours. */
+export type Tuner = "TuneD" | "rpk" | "perftune.py" | "NTO" | "saptune" | "bpftune" | "EKS AMI";
+
 /** A knob either names a value and says why, or says why it leaves the host alone. */
 export type Desired<V> =
   | { readonly kind: "set"; readonly value: V; readonly because: string }
@@ -112,6 +115,15 @@ export interface Knob<V> {
   readonly survivesReboot: boolean;
   readonly risk: { readonly level: "low" | "medium" | "high"; readonly what: string };
   readonly isReversible: boolean;
+  /**
+   * A wrong value can cut the host off or keep it from booting (MTU, channels, boot arguments). Apply then arms the
+   * dead-man timer before it writes, and takes the change back unless it is confirmed in time.
+   */
+  readonly canCutOff?: boolean;
+  /** Consent that the profile has to give by name before this knob writes; `isReversible: false` asks for "irreversible". */
+  readonly needsConsent?: "data-loss";
+  /** What other tuners set here and when, in short: "2048, raise only". docs/coverage.md is made of it. */
+  readonly anchors?: Readonly<Partial<Record<Tuner, string>>>;
   /** Knobs whose write resets this one: they come before it in the registry, whose order is the order of writes. */
   readonly after?: readonly string[];
   /** What a stock kernel has, in words: "4096 since Linux 5.4, 128 before". */
@@ -142,6 +154,8 @@ export interface Knob<V> {
   explainShortfall?(wanted: V, found: V): string;
   /** What the host says about a shortfall, read only then: "node 0 has 12 MiB free". */
   readShortfall?(host: Host, target: Target): Promise<string | undefined>;
+  /** What this host has counted or measured that speaks for or against the setting; read by `explain` alone. */
+  evidence?(host: Host, target: Target): Promise<string | undefined>;
 }
 
 /** A knob whose value type the registry does not need to know. */

@@ -78,6 +78,14 @@ export const hostProfileSchema = z
           .boolean()
           .default(false)
           .describe("The service keeps many mappings (vector index, V8 isolates, JVM)"),
+        idleTimeoutSeconds: z
+          .int()
+          .min(30)
+          .max(7200)
+          .default(300)
+          .describe(
+            "How long a connection may be silent before keep-alive asks whether its peer still lives, seconds",
+          ),
       })
       .prefault({}),
     service: z
@@ -103,8 +111,30 @@ export const hostProfileSchema = z
         reserved: kernelListSchema
           .optional()
           .describe('CPUs kept for the kernel and interrupts, kernel list form ("0,32")'),
+        isolation: z
+          .enum(["none", "partition", "boot"])
+          .default("none")
+          .describe(
+            'How far the service\'s CPUs are kept free of others; "partition": a cpuset partition at run time; "boot": isolcpus, nohz_full and rcu_nocbs, which need a reboot',
+          ),
+        wakeUpLatencyMicros: z
+          .int()
+          .min(0)
+          .max(10_000)
+          .optional()
+          .describe(
+            "Longest time an idle CPU may take to wake up (C-states), microseconds; absent: by preset",
+          ),
+        smt: z
+          .enum(["leave", "off"])
+          .default("leave")
+          .describe('Hardware threads of a core; "off" halves the logical CPUs'),
       })
       .prefault({}),
+    swap: z
+      .enum(["leave", "zram"])
+      .default("leave")
+      .describe('"zram": compressed swap in memory, where the host has no swap'),
     hugepages: z
       .strictObject({
         sizeKiB: z.union([z.literal(2048), z.literal(1_048_576)]).default(2048),
@@ -119,16 +149,106 @@ export const hostProfileSchema = z
     nvme: z
       .strictObject({
         layout: z.enum(["none", "raid0"]).default("none"),
-        mountPath: z.string().startsWith("/").optional(),
+        mountPath: z
+          .string()
+          .regex(
+            /^(\/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/,
+            'an absolute path without "..", spaces or empty parts',
+          )
+          .optional(),
+        filesystem: z.enum(["xfs", "ext4"]).default("xfs"),
       })
       .prefault({}),
-    sriov: z
-      .array(z.strictObject({ match: nicMatchSchema, virtualFunctions: z.int().min(0).max(256) }))
+    nics: z
+      .array(
+        z.strictObject({
+          match: nicMatchSchema,
+          mtuBytes: z.int().min(1280).max(9216).optional(),
+          busyPollMicros: z.int().min(0).max(200).optional(),
+          roce: z
+            .strictObject({
+              trust: z.enum(["dscp", "pcp"]).default("dscp"),
+              pfcPriorities: z.array(z.int().min(0).max(7)).max(8).default([3]),
+            })
+            .optional()
+            .describe("Lossless Ethernet for RDMA; the switch has to be set the same way"),
+        }),
+      )
       .max(64)
       .default([]),
-    gpu: z.strictObject({ persistenceMode: z.boolean().default(true) }).prefault({}),
+    sriov: z
+      .array(
+        z.strictObject({
+          match: nicMatchSchema,
+          virtualFunctions: z.int().min(0).max(256),
+          mtuBytes: z.int().min(1280).max(9216).optional(),
+          macAddresses: z
+            .array(
+              z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, "a MAC address as in 02:00:00:00:00:01"),
+            )
+            .max(256)
+            .default([])
+            .describe("Of virtual function 0, 1, ..."),
+          vlan: z.int().min(0).max(4094).optional(),
+          trust: z.boolean().optional(),
+          driver: z.enum(["network", "vfio-pci"]).default("network"),
+        }),
+      )
+      .max(64)
+      .default([]),
+    gpu: z
+      .strictObject({
+        persistenceMode: z.boolean().default(true),
+        computeMode: z.enum(["default", "exclusive-process", "prohibited"]).optional(),
+        lockedClocksMhz: z
+          .strictObject({ minimum: z.int().min(100).max(5000), maximum: z.int().min(100).max(5000) })
+          .refine(({ minimum, maximum }) => minimum <= maximum, "minimum is above maximum")
+          .optional(),
+        powerLimitWatts: z.int().min(10).max(2000).optional(),
+        mig: z
+          .array(z.string().regex(/^[0-9]+[cg0-9.+a-z]*$/, 'a MIG profile as in "1g.10gb"'))
+          .max(8)
+          .optional()
+          .describe("GPU instances to make on every GPU that can; an empty list turns MIG off"),
+        ecc: z.boolean().optional(),
+      })
+      .prefault({}),
+    kubernetes: z
+      .strictObject({
+        kubeletHandOver: z
+          .enum(["none", "nodeadm", "kubelet-drop-in"])
+          .default("none")
+          .describe(
+            "Where measured reserved CPUs, topology and memory-manager settings are written for the kubelet",
+          ),
+        topologyManagerPolicy: z
+          .enum(["none", "best-effort", "restricted", "single-numa-node"])
+          .default("best-effort"),
+      })
+      .prefault({}),
+    drift: z
+      .strictObject({
+        policy: z.enum(["report", "heal"]).default("report"),
+        intervalMinutes: z.int().min(1).max(1440).default(15),
+      })
+      .prefault({}),
     reboot: z.enum(["never", "once-when-needed"]).default("never"),
-    confirmTimeoutSeconds: z.int().min(10).max(3600).default(120),
+    confirm: z
+      .strictObject({
+        timeoutSeconds: z.int().min(10).max(3600).default(120),
+        gateway: z.boolean().default(true).describe("The default gateway has to answer"),
+        probes: z
+          .array(
+            z
+              .string()
+              .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$/, 'host:port, as in "10.0.0.2:443"'),
+          )
+          .max(16)
+          .default([])
+          .describe("TCP ports that have to accept a connection"),
+      })
+      .prefault({})
+      .describe("When a change that can cut the host off counts as good; otherwise it is taken back"),
     allowLowering: z
       .boolean()
       .default(false)

@@ -169,7 +169,7 @@ describe("renderUserData()", () => {
     expect(
       faultsOf({
         ...input,
-        profile: { ...input.profile, confirmTimeoutSeconds: 1 },
+        profile: { ...input.profile, confirm: { timeoutSeconds: 1 } },
         artifacts: {
           agent: { url: "http://artifacts.example/agent.tar.gz", sha256: "A1" },
           service: { url: "https://user:word@artifacts.example/x", sha256: SERVICE_SHA256 },
@@ -178,7 +178,7 @@ describe("renderUserData()", () => {
         sshAuthorizedKeys: ["-----BEGIN OPENSSH PRIVATE KEY-----"],
       }).map((fault) => fault.split(":", 1)[0]),
     ).toEqual([
-      "profile.confirmTimeoutSeconds",
+      "profile.confirm.timeoutSeconds",
       "artifacts.agent.url",
       "artifacts.agent.sha256",
       "artifacts.service.url",

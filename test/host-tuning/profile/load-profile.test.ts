@@ -35,7 +35,7 @@ describe("loadProfile()", () => {
 describe("parseProfile()", () => {
   it("fails with faults of shape and of overrides in one go, each path once", () => {
     const text = `${HEAD}preset: fast
-confirmTimeoutSeconds: 1
+confirm: { timeoutSeconds: 1 }
 overrides:
   demo.nothing: {value: 1, because: x}
   demo.backlog: {value: -1, because: x}
@@ -50,7 +50,7 @@ overrides:
     expect(error).toBeInstanceOf(InputError);
     expect((error as InputError).faults.map((fault) => fault.path)).toEqual([
       "preset",
-      "confirmTimeoutSeconds",
+      "confirm.timeoutSeconds",
       'overrides["demo/scheduler"].because',
       'overrides["demo.nothing"]',
       'overrides["demo.backlog"].value',
