@@ -1,6 +1,7 @@
 import { formatKernelList } from "../sys/kernel-list.ts";
 import { type CpuInfo, parseCpuInfo } from "./cpu-info.ts";
 import { type FactReader, parseInteger, quote } from "./fact-reader.ts";
+import { readCpuIdle } from "./cpu-idle.ts";
 import type { HostFacts } from "./host-facts.ts";
 
 const CPU_DIRECTORY = "/sys/devices/system/cpu";
@@ -24,6 +25,7 @@ export interface CpuReading {
   readonly topology: readonly CpuTopology[];
   readonly governors: readonly string[];
   readonly frequencyPolicies: readonly string[];
+  readonly idle: HostFacts["cpu"]["idle"];
 }
 
 function compareByNumber(a: string, b: string): number {
@@ -178,6 +180,7 @@ export async function readCpu(reader: FactReader): Promise<CpuReading> {
   const isOnline = new Set(online);
   const topology = splitByCoreId(await Promise.all(online.map((id) => readOne(reader, id, info, isOnline))));
   noteAsymmetry(reader, topology);
+  const idle = await readCpuIdle(reader, online);
   return {
     info,
     online,
@@ -186,6 +189,7 @@ export async function readCpu(reader: FactReader): Promise<CpuReading> {
     topology,
     governors: frequency.governors,
     frequencyPolicies: frequency.policies,
+    idle,
   };
 }
 
@@ -210,5 +214,6 @@ export function cpuFacts(reading: CpuReading, nodeOf: (cpu: number) => number): 
     isolatedCpus: formatKernelList(reading.isolated),
     governors: [...reading.governors],
     frequencyPolicies: [...reading.frequencyPolicies],
+    idle: reading.idle,
   };
 }

@@ -41,6 +41,10 @@ export const blockDeviceFactsSchema = z.object({
   schedulers: z.array(z.string()).describe("Those that the kernel offers for this device now"),
   hardwareQueues: z.int(),
   transport: z.string().nullable().describe("NVMe transport: pcie, tcp, rdma, fc; null for others"),
+  wwid: z.string().nullable().describe("Name of the medium that no other has; null where the device has none"),
+  maxHwSectorsKiB: z.int().nullable().describe("Largest request that the device takes"),
+  members: z.array(z.string()).describe("Block devices that this one is built from (md, dm)"),
+  holders: z.array(z.string()).describe("Block devices that are built from this one or its partitions"),
 });
 
 export const irqFactsSchema = z.object({
@@ -72,12 +76,33 @@ export const gpuFactsSchema = z.object({
 
 /** Who else sets a knob: a file in sysctl.d, TuneD, irqbalance, kubelet and the like. */
 export const ownershipFactsSchema = z.object({
-  owner: z.enum(["sysctl.d", "tuned", "irqbalance", "kubelet", "cni", "cloud-init", "bedplate"]),
+  owner: z.enum([
+    "sysctl.d",
+    "tuned",
+    "irqbalance",
+    "kubelet",
+    "kube-proxy",
+    "cni",
+    "cri-o",
+    "containerd",
+    "cloud-init",
+    "saptune",
+    "bpftune",
+    "redpanda-tuner",
+    "bedplate",
+  ]),
   key: z
     .string()
-    .describe("Canonical knob id, net.ipv4.x and never net/ipv4/x; or a family as in irq.affinity"),
+    .describe(
+      "Canonical knob id, net.ipv4.x and never net/ipv4/x; a kernel file, with *; a tool as in ethtool -L; or a family as in irq.affinity",
+    ),
   source: z.string().describe("File or unit that says so"),
   value: z.string().nullable(),
+  hold: z
+    .enum(["boot", "start", "always", "required", "containers"])
+    .describe(
+      "When it is written: once at boot, when the owner starts, again and again; required: the owner does not work with another value; containers: in theirs and not on the host",
+    ),
 });
 
 /**
@@ -140,6 +165,19 @@ export const hostFactsSchema = z
         .array(z.string())
         .describe("scaling_available_governors of the first policy; empty without cpufreq"),
       frequencyPolicies: z.array(z.string()).describe("policy0, policy4 ... below cpufreq"),
+      idle: z
+        .object({
+          driver: z.string().nullable().describe("cpuidle's current_driver; null without one"),
+          states: z.array(z.object({ name: z.string(), latencyMicros: z.int() })),
+        })
+        .describe(
+          "Idle states (C-states) with the time each takes to wake up; none in most virtual machines",
+        ),
+    }),
+    clock: z.object({
+      source: z.string().nullable().describe("current_clocksource"),
+      sources: z.array(z.string()).describe("available_clocksource"),
+      hasInvariantTsc: z.boolean().describe("The CPU flags constant_tsc and nonstop_tsc"),
     }),
     memory: z.object({
       totalBytes: z.number(),

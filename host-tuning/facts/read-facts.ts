@@ -1,6 +1,7 @@
 import { API_VERSION } from "../profile/host-profile.ts";
 import type { Host } from "../sys/host.ts";
 import { readBlockDevices } from "./block-devices.ts";
+import { clockFacts, readClock } from "./clock.ts";
 import { cloudFacts } from "./cloud.ts";
 import { cpuFacts, readCpu } from "./cpu.ts";
 import { readDistribution, readInitSystem } from "./distribution.ts";
@@ -24,7 +25,7 @@ import { readVirtualization, virtualizationFacts } from "./virtualization.ts";
  */
 export async function readFacts(host: Host): Promise<HostFacts> {
   const reader = new FactReader(host);
-  const [cpu, memory, knownNodes, kernel, distribution, initSystem, dmi, virtualization, ownership] =
+  const [cpu, memory, knownNodes, kernel, distribution, initSystem, dmi, virtualization, ownership, clock] =
     await Promise.all([
       readCpu(reader),
       readMemory(reader),
@@ -35,6 +36,7 @@ export async function readFacts(host: Host): Promise<HostFacts> {
       readDmi(reader),
       readVirtualization(reader),
       readOwnership(reader),
+      readClock(reader),
     ]);
   const nodes =
     knownNodes.length > 0 ? knownNodes : [await readSoleNode(reader, cpu.online, memory.totalBytes)];
@@ -60,6 +62,7 @@ export async function readFacts(host: Host): Promise<HostFacts> {
     virtualization: virtualizationFacts(virtualization, dmi, cpu.info, architecture),
     cloud: cloudFacts(dmi, virtualization.hypervisorUuid),
     cpu: cpuFacts(cpu, nodesByCpu(reader, nodes, cpu.online)),
+    clock: clockFacts(clock, cpu.info),
     memory: memoryFacts(memory, nodes),
     numa: numaFacts(nodes, cpu.online),
     nics,

@@ -26,6 +26,7 @@ function stableBlockDevice(device: BlockDeviceFacts): unknown {
     pciAddress: device.pciAddress,
     node: device.node,
     transport: device.transport,
+    wwid: device.wwid,
   };
 }
 
@@ -34,7 +35,7 @@ function stableBlockDevice(device: BlockDeviceFacts): unknown {
  * digest is made of it, so that a second apply, or one after VFs were created, does not call its own work "a host that
  * changed".
  *
- * Left out, and why: interrupts with their numbers and affinities, hugepage totals, schedulers, governors, MTU, VF
+ * Left out, and why: interrupts with their numbers and affinities, hugepage totals, schedulers, governors, clock source, MTU, VF
  * counts and the VFs themselves, queue counts, the kernel command line, our own files (we set them); link state and
  * speed, default route, PCI link, GPU driver, virtual NICs, md, dm and loop devices, swap (they come and go by
  * themselves); `unreadable` (it depends on who asks).
@@ -55,6 +56,7 @@ export function stableFacts(facts: HostFacts): unknown {
       isolatedCpus: facts.cpu.isolatedCpus,
       cpus: facts.cpu.cpus,
       frequencyPolicies: facts.cpu.frequencyPolicies,
+      idle: facts.cpu.idle,
     },
     memory: { totalBytes: facts.memory.totalBytes, hugepageSizesKiB: facts.memory.hugepageSizesKiB },
     numaNodes: facts.numa.nodes.map(({ id, cpus, memoryBytes, distances }) => ({

@@ -99,7 +99,17 @@ export function factsOfShape(shape: Partial<HostShape> = {}): HostFacts {
       isolatedCpus: "",
       governors: ["performance", "powersave"],
       frequencyPolicies: allCpus.map((cpu) => `policy${cpu}`),
+      idle: {
+        driver: "intel_idle",
+        states: [
+          { name: "POLL", latencyMicros: 0 },
+          { name: "C1", latencyMicros: 2 },
+          { name: "C1E", latencyMicros: 10 },
+          { name: "C6", latencyMicros: 133 },
+        ],
+      },
     },
+    clock: { source: "tsc", sources: ["tsc", "hpet", "acpi_pm"], hasInvariantTsc: true },
     memory: {
       totalBytes: memoryBytes,
       swapTotalBytes: swapBytes,
@@ -141,6 +151,10 @@ export function sampleDisk(overrides: Partial<BlockDeviceFacts> = {}): BlockDevi
     schedulers: ["none", "mq-deadline"],
     hardwareQueues: 16,
     transport: "pcie",
+    wwid: `eui.${overrides.name ?? "nvme0n1"}`,
+    maxHwSectorsKiB: 2048,
+    members: [],
+    holders: [],
     ...overrides,
   };
 }
