@@ -10,6 +10,7 @@ export const writeSchema = z.discriminatedUnion("kind", [
     text: z.string(),
     via: z.string().optional(),
     counterpart: z.string().optional(),
+    retrySeconds: z.number().min(0).optional(),
   }),
   z.strictObject({
     kind: z.literal("config-file"),
@@ -17,7 +18,12 @@ export const writeSchema = z.discriminatedUnion("kind", [
     text: z.string(),
     reload: z.array(command).optional(),
   }),
-  z.strictObject({ kind: z.literal("tool"), command, undo: command }),
+  z.strictObject({
+    kind: z.literal("tool"),
+    command,
+    undo: command,
+    survivesReboot: z.literal(true).optional(),
+  }),
 ]);
 
 /** What a plan decides for one knob on one target. */

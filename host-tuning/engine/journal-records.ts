@@ -36,6 +36,7 @@ const configOriginalSchema = z.strictObject({
 const toolOriginalSchema = z.strictObject({
   kind: z.literal("tool"),
   undo: command,
+  survivesReboot: z.literal(true).optional(),
 });
 
 /** What was there before a write, enough to put it back. */

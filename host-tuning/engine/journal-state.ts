@@ -27,7 +27,7 @@ export interface JournalState {
 
 /** A kernel value or a tool's setting is gone with a reboot; a configuration file stays. */
 export function isGoneAfterReboot(original: Original): boolean {
-  return original.kind !== "config-file";
+  return original.kind === "kernel-file" || (original.kind === "tool" && original.survivesReboot !== true);
 }
 
 /**

@@ -23,7 +23,8 @@ export function captureOriginal(host: LiveHost, write: Write): Original {
   if (write.kind === "kernel-file") return captureKernelFile(host, write);
   if (write.kind === "tool") {
     const [tool, ...args] = write.undo;
-    return { kind: "tool", undo: [tool, ...args] };
+    const undo: [string, ...string[]] = [tool, ...args];
+    return { kind: "tool", undo, ...(write.survivesReboot === true ? { survivesReboot: true } : {}) };
   }
   const bytes = host.readBytes(write.path);
   return {

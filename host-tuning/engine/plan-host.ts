@@ -227,5 +227,11 @@ function plainWrite(write: Write): PlanStep["writes"][number] {
   }
   const [tool, ...args] = write.command;
   const [undoTool, ...undoArgs] = write.undo;
-  return { kind: "tool", command: [tool, ...args], undo: [undoTool, ...undoArgs] };
+  const { survivesReboot } = write;
+  return {
+    kind: "tool",
+    command: [tool, ...args],
+    undo: [undoTool, ...undoArgs],
+    ...(survivesReboot === undefined ? {} : { survivesReboot }),
+  };
 }

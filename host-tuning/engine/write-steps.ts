@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Write } from "../knobs/knob.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import type { Attempt } from "./attempt.ts";
@@ -28,6 +29,7 @@ async function perform(host: LiveHost, write: Write): Promise<void> {
     case "kernel-file":
       if (write.via !== undefined) await writeVia(host, write.path, write.via);
       await host.writeKernelFile(write.path, write.text);
+      if (write.retrySeconds !== undefined) await retry(host, write, write.retrySeconds);
       return;
     case "config-file":
       if ((await host.readText(write.path)) !== write.text)
@@ -35,6 +37,28 @@ async function perform(host: LiveHost, write: Write): Promise<void> {
       return;
     case "tool":
       await runOrThrow(host, write.command);
+  }
+}
+
+/** Tries in a row that change nothing before a retry is given up: the kernel has no more to give. */
+const MAX_FUTILE_TRIES = 3;
+
+const RETRY_PAUSE_MILLIS = 250;
+
+async function retry(
+  host: LiveHost,
+  write: Write & { readonly kind: "kernel-file" },
+  seconds: number,
+): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  let held = await host.readText(write.path);
+  for (let futile = 0; futile < MAX_FUTILE_TRIES && performance.now() < deadline;) {
+    if (held?.trim() === write.text.trim()) return;
+    await sleep(RETRY_PAUSE_MILLIS);
+    await host.writeKernelFile(write.path, write.text);
+    const now = await host.readText(write.path);
+    futile = now === held ? futile + 1 : 0;
+    held = now;
   }
 }
 

@@ -7,6 +7,9 @@ import { defineKnob, type Target } from "./knob.ts";
 /** Share of a node's memory that huge pages may take. Beyond it the kernel would have to reclaim what it runs on. Our choice. */
 const MAX_NODE_SHARE = 0.9;
 
+/** How long the kernel may take to put memory together; NTO's script waits 60 s, in which a boot would stand still. Our choice. */
+const COMPACTION_SECONDS = 10;
+
 const NODE_TARGET = /^node(\d+)\/(hugepages-\d+kB)$/;
 const HOST_TARGET = /^hugepages-\d+kB$/;
 
@@ -14,7 +17,8 @@ const HOST_TARGET = /^hugepages-\d+kB$/;
  * hugepages/nr_hugepages: huge pages set aside on each NUMA node that has memory.
  *
  * Per node, because the host-wide file spreads pages over nodes as it finds them. The kernel accepts a write that it
- * can only partly honour (fragmentation), so what counts is the number read back: a shortfall is a failure. Asked for
+ * can only partly honour (fragmentation). It is written again while that brings more pages, for ten seconds at most; what
+ * counts then is the number read back: a shortfall is a failure. Asked for
  * early in the boot, memory is least fragmented. Only raises: pages above the wanted number stay, and lowering pages in
  * use would only turn them into surplus pages.
  */
@@ -32,6 +36,10 @@ export const hugepagesNrHugepages = defineKnob<number>({
     what: "memory set aside is gone for everything that does not use huge pages; too much brings the OOM killer",
   },
   isReversible: true,
+  anchors: {
+    NTO: "hugepages.pages by node: a script that retries for 60 s and fails the unit on a shortfall",
+    "EKS AMI": "Bottlerocket: 110 x cores when EFA is present and the value is 0",
+  },
   kernelDefault: "0, or what hugepages= on the kernel command line says",
   sources: [
     "https://docs.kernel.org/admin-guide/mm/hugetlbpage.html",
@@ -76,7 +84,9 @@ export const hugepagesNrHugepages = defineKnob<number>({
 
   writes(value, target) {
     const path = pathOf(target);
-    return path === undefined ? [] : [{ kind: "kernel-file", path, text: `${value}\n` }];
+    return path === undefined
+      ? []
+      : [{ kind: "kernel-file", path, text: `${value}\n`, retrySeconds: COMPACTION_SECONDS }];
   },
 
   explainShortfall: (wanted, found) =>

@@ -60,6 +60,11 @@ export interface KernelFileWrite {
    * saved and rollback writes the one that was not 0.
    */
   readonly counterpart?: string;
+  /**
+   * How long to write again while the file holds something else: hugepages come as the kernel compacts memory. It ends
+   * earlier when writing does not get any further.
+   */
+  readonly retrySeconds?: number;
 }
 
 /** Create or replace a configuration file as a whole (temporary file, fsync, rename). Rollback restores or removes it. */
@@ -76,6 +81,8 @@ export interface ToolWrite {
   readonly kind: "tool";
   readonly command: readonly [tool: string, ...args: string[]];
   readonly undo: readonly [tool: string, ...args: string[]];
+  /** What it does outlives a reboot (`systemctl enable`), so that rollback undoes it after one as well. */
+  readonly survivesReboot?: true;
 }
 
 export type Write = KernelFileWrite | ConfigFileWrite | ToolWrite;

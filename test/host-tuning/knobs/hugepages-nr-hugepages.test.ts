@@ -70,6 +70,7 @@ describe("hugepages/nr_hugepages", () => {
       kind: "kernel-file",
       path: "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages",
       text: "64\n",
+      retrySeconds: 10,
     });
     await root.write("/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "40\n");
     expect(await knob.read(host, NODE0)).toBe(40);
@@ -93,5 +94,28 @@ describe("hugepages/nr_hugepages", () => {
           'Cannot set hugepages/nr_hugepages of node0/hugepages-2048kB to 64 pages: the host holds "40" after the write; the kernel found only 40 of 64 pages: memory is fragmented or in use; ask earlier in the boot, or with hugepages= on the kernel command line; node 0 has 31791 MiB free',
       },
     ]);
+  });
+
+  it("writes again while the kernel still finds pages, and stops when it finds no more", async () => {
+    await using root = await createHostRoot(stockHost());
+    const live = openHost(root.root);
+    const found = [20, 40, 64];
+    let writes = 0;
+    const compacting = Object.assign(openHost(root.root), {
+      writeKernelFile: (path: string) => live.writeKernelFile(path, `${found[Math.min(writes++, 2)]}\n`),
+    });
+    const profile = sampleProfile({ hugepages: { perNode: 64 } });
+    const facts = factsOfShape({ nodes: 1 });
+    const input = { facts, profile, knobs: [knob], phase: "all" } as const;
+    const report = await applyPlan({ host: compacting, ...input });
+    expect(report.entries).toMatchObject([{ outcome: "changed", found: "64" }]);
+    expect(writes).toBe(3);
+
+    writes = 0;
+    found.splice(0, 3, 20, 40, 40);
+    await root.write("/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "0\n");
+    const short = await applyPlan({ host: compacting, ...input });
+    expect(short.entries).toMatchObject([{ outcome: "failed", found: "40" }]);
+    expect(writes).toBe(5);
   });
 });
