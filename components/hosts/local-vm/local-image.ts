@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { readAptTransport, readDebianArchive } from "./apt-sources.ts";
 import { buildImage } from "./image/build-image.ts";
 import { ensureImage, type ImageBuilder, type VmImage } from "./image/image-cache.ts";
-import { LOCAL_IMAGE } from "./image/recipe.ts";
+import { type ImageRecipe, LOCAL_IMAGE } from "./image/recipe.ts";
 import { readCodename } from "./packages.ts";
 import { LocalVmError } from "./vm-error.ts";
 import { cacheDir } from "./vm-store.ts";
@@ -26,10 +26,11 @@ const buildFromThisMachine: ImageBuilder = async (recipe, options) => {
   return buildImage(recipe, { ...options, archive, aptTransport: await readAptTransport() });
 };
 
-/** The image of local VMs, built when it is not cached. */
+/** The image of local VMs, or that of another recipe, built when it is not cached. */
 export function ensureLocalImage(
   progress: (message: string) => void,
   signal?: AbortSignal,
+  recipe: ImageRecipe = LOCAL_IMAGE,
 ): Promise<VmImage> {
-  return ensureImage(LOCAL_IMAGE, { cacheDir: cacheDir(), build: buildFromThisMachine, progress, signal });
+  return ensureImage(recipe, { cacheDir: cacheDir(), build: buildFromThisMachine, progress, signal });
 }

@@ -6,6 +6,7 @@ import { chooseAccelerator } from "./accelerator.ts";
 import { withExclusiveLock } from "./exclusive-lock.ts";
 import { waitForCloudInit, waitForReport, waitForService, waitForSsh } from "./guest-wait.ts";
 import type { VmImage } from "./image/image-cache.ts";
+import { recipeOf } from "./image/recipe.ts";
 import { ensureLocalImage } from "./local-image.ts";
 import { findVmProcesses, makeVm, startVm } from "./make-vm.ts";
 import { ensureParts } from "./packages.ts";
@@ -164,7 +165,9 @@ export async function bringUp(
   const started = await withExclusiveLock(stateDir, lock, async () => {
     const running = await findRunning(stateDir, spec);
     if (running !== undefined) return running;
-    const image = await clock.run("image", "checking the image", (say) => ensureLocalImage(say, signal));
+    const image = await clock.run("image", "checking the image", (say) =>
+      ensureLocalImage(say, signal, recipeOf(spec.image)),
+    );
     return clock.run("boot", "starting", (say) => startFrom(stateDir, spec, image, say));
   });
   const wait = { stateDir, sshPort: started.record.sshPort, qemu: started.qemu, signal };

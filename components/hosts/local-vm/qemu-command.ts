@@ -128,7 +128,8 @@ function networkArguments(machine: QemuMachine): string[] {
 export function renderQemuArguments(machine: QemuMachine): string[] {
   const { spec } = machine;
   const cores = spec.cpus / spec.numaNodes;
-  const kernelArguments = [...BASE_KERNEL_ARGUMENTS, `systemd.machine_id=${machine.id.replaceAll("-", "")}`];
+  const machineId = `systemd.machine_id=${machine.id.replaceAll("-", "")}`;
+  const kernelArguments = [...BASE_KERNEL_ARGUMENTS, machineId, ...spec.kernelArguments];
   return [
     "-name",
     `bedplate-${spec.name}`,

@@ -19,6 +19,28 @@ export const nvmeDiskSchema = z.strictObject({
   logicalBlockBytes: z.union([z.literal(512), z.literal(4096)]).default(512),
 });
 
+/** What a VM's image is made of beyond what every image has. Images are kept by the digest of all of it. */
+export const imageOptionsSchema = z.strictObject({
+  suite: z
+    .enum(["bookworm", "trixie"])
+    .default("bookworm")
+    .describe("Debian release, and with it the kernel"),
+  extraPackages: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, "a Debian package's name"))
+    .max(64)
+    .default([])
+    .describe("Debian packages beside those of every image: mdadm, irqbalance, tuned"),
+  extraModuleFolders: z
+    .array(
+      z.string().regex(/^(?!.*\.\.)[a-z][\w./-]*$/, "a folder or file below /lib/modules/<release>/kernel"),
+    )
+    .max(64)
+    .default([])
+    .describe("Kernel modules beside those of every image, as drivers/net/wireguard"),
+});
+
+export type ImageOptions = z.output<typeof imageOptionsSchema>;
+
 /** What a local VM is. Everything has a default but its name and what it boots with. */
 export const localVmSpecSchema = z
   .strictObject({
@@ -38,6 +60,12 @@ export const localVmSpecSchema = z
         { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512 },
         { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512 },
       ]),
+    image: imageOptionsSchema.prefault({}),
+    kernelArguments: z
+      .array(z.string().regex(/^[^\s"']+$/, "one kernel argument, without blanks and quotes"))
+      .max(64)
+      .default([])
+      .describe("Added to the kernel's command line after the VM's own, so that they win"),
     sriovNic: z.boolean().default(true).describe("The main NIC is an SR-IOV igb; otherwise virtio-net"),
     userData: z
       .string()
@@ -97,7 +125,14 @@ export type LocalVmSpec = z.output<typeof localVmSpecSchema>;
 export type LocalVmSpecInput = z.input<typeof localVmSpecSchema>;
 
 /** Properties that a VM takes up by a power cycle, keeping its disks. Any other change needs a new VM. */
-const CHANGED_BY_RESTART = ["cpus", "memoryMiB", "numaNodes", "servicePort", "readiness"] as const;
+const CHANGED_BY_RESTART = [
+  "cpus",
+  "memoryMiB",
+  "numaNodes",
+  "kernelArguments",
+  "servicePort",
+  "readiness",
+] as const;
 
 /** Does the change need a new VM, losing its disks? Otherwise `bringUp` restarts it with the same disks. */
 export function isReplaceNeeded(before: LocalVmSpec, after: LocalVmSpec): boolean {

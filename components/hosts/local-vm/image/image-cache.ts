@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as z from "zod";
 import { withExclusiveLock } from "../exclusive-lock.ts";
+import { LocalVmError } from "../vm-error.ts";
 import { type BuildOptions, type BuiltImage, IMAGE_FILES } from "./build-image.ts";
 import { type ImageRecipe, recipeDigest } from "./recipe.ts";
 
@@ -44,6 +45,12 @@ export interface EnsureImageOptions {
 }
 
 const LOCK_WAIT_MILLIS = 1_200_000;
+
+/** Images that stay whatever their age; one is about a gigabyte. */
+const KEPT_IMAGES = 6;
+
+/** An image that was asked for a moment ago may be one whose QEMU is about to open it. */
+const GRACE_MILLIS = 3_600_000;
 
 async function digestFile(path: string): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash("sha256");
@@ -141,8 +148,44 @@ export async function ensureImage(recipe: ImageRecipe, options: EnsureImageOptio
   const lock = { waitMillis: LOCK_WAIT_MILLIS, onWait: waiting, signal: options.signal };
   return withExclusiveLock(folder, lock, async () => {
     const cached = await checkCached(folder);
-    if (typeof cached === "object") return imageOf(folder, cached, false);
+    if (typeof cached === "object") {
+      const now = new Date();
+      await utimes(join(folder, MANIFEST), now, now);
+      return imageOf(folder, cached, false);
+    }
     if (typeof cached === "string") options.progress(`rebuilding the cached image: ${cached}`);
-    return imageOf(folder, await buildInto(folder, recipe, options), true);
+    const manifest = await buildInto(folder, recipe, options);
+    await pruneImages(images);
+    return imageOf(folder, manifest, true);
   });
+}
+
+/**
+ * Removes images that were not asked for lately. A VM that runs keeps its disk open; one that is stopped is made anew
+ * over the next image, as after every change of its recipe.
+ */
+async function pruneImages(images: string): Promise<void> {
+  const found = await Promise.all(
+    (await readdir(images)).map(async (name) => {
+      const manifest = await stat(join(images, name, MANIFEST)).catch(() => undefined);
+      return { folder: join(images, name), usedMillis: manifest?.mtimeMs };
+    }),
+  );
+  const old = found
+    // Without a manifest it is being built.
+    .flatMap(({ folder, usedMillis }) => (usedMillis === undefined ? [] : [{ folder, usedMillis }]))
+    .toSorted((a, b) => b.usedMillis - a.usedMillis)
+    .slice(KEPT_IMAGES)
+    .filter(({ usedMillis }) => Date.now() - usedMillis > GRACE_MILLIS);
+  for (const { folder } of old) await removeUnlessBusy(folder);
+}
+
+async function removeUnlessBusy(folder: string): Promise<void> {
+  try {
+    await withExclusiveLock(folder, { waitMillis: 0 }, () => rm(folder, { recursive: true, force: true }));
+  } catch (error) {
+    // Somebody is checking it, so it is in use after all.
+    if (error instanceof LocalVmError && error.code === "VM_BUSY") return;
+    throw error;
+  }
 }

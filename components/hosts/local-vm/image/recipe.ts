@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { ImageOptions } from "../vm-spec.ts";
 import { CLOUD_INIT_STAGE_FILES } from "./cloud-init-stages.ts";
 
 /** Everything that decides what is in an image. Its digest names the image in the cache. */
@@ -210,7 +211,6 @@ ExecStart=-udevadm trigger --type=devices --action=add ${QUIET_SUBSYSTEMS.map((n
 `;
 
 const FILES: readonly ImageFile[] = [
-  ...CLOUD_INIT_STAGE_FILES,
   { path: "/etc/hostname", text: "bedplate-vm\n" },
   { path: "/etc/hosts", text: "127.0.0.1 localhost\n127.0.1.1 bedplate-vm\n::1 localhost\n" },
   { path: "/etc/fstab", text: "/dev/vda / ext4 defaults,noatime 0 0\n" },
@@ -240,10 +240,28 @@ export const LOCAL_IMAGE: ImageRecipe = {
   blacklistedModules: BLACKLISTED_MODULES,
   moduleFolders: MODULE_FOLDERS,
   initrdModules: ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4"],
-  files: FILES,
+  files: [...CLOUD_INIT_STAGE_FILES, ...FILES],
   // Looks for the data source with blkid and friends before systemd starts; the list above has the answer.
   removedFiles: ["/usr/lib/cloud-init/ds-identify"],
 };
+
+/** The image of a VM's options; what every image has stays first, so that no options at all are LOCAL_IMAGE. */
+export function recipeOf(options: ImageOptions): ImageRecipe {
+  const { suite, extraPackages, extraModuleFolders } = options;
+  return {
+    ...LOCAL_IMAGE,
+    suite,
+    packages: withMore(LOCAL_IMAGE.packages, extraPackages),
+    moduleFolders: withMore(LOCAL_IMAGE.moduleFolders, extraModuleFolders),
+    // From Debian 13 on, cloud-init keeps one interpreter for its stages by itself.
+    files: suite === "bookworm" ? LOCAL_IMAGE.files : FILES,
+  };
+}
+
+/** Order and repetition of what is added make no other image. */
+function withMore(all: readonly string[], more: readonly string[]): readonly string[] {
+  return [...all, ...new Set(more.filter((name) => !all.includes(name)).toSorted())];
+}
 
 /** Name of a recipe's image in the cache. */
 export function recipeDigest(recipe: ImageRecipe): string {

@@ -1,11 +1,12 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { IMAGE_FILES } from "../../../../components/hosts/local-vm/image/build-image.ts";
 import { ensureImage, type ImageBuilder } from "../../../../components/hosts/local-vm/image/image-cache.ts";
-import { LOCAL_IMAGE, recipeDigest } from "../../../../components/hosts/local-vm/image/recipe.ts";
+import { LOCAL_IMAGE, recipeDigest, recipeOf } from "../../../../components/hosts/local-vm/image/recipe.ts";
+import { imageOptionsSchema } from "../../../../components/hosts/local-vm/vm-spec.ts";
 
 let cacheDir: string;
 let builds: number;
@@ -78,6 +79,57 @@ describe("ensureImage()", () => {
     const failing: ImageBuilder = () => Promise.reject(new Error("no archive"));
     await expect(ensure(failing)).rejects.toThrow("no archive");
     expect(await readdir(images)).toEqual([]);
+  });
+});
+
+describe("ensureImage() with a full cache", () => {
+  /** An image that was last asked for `hours` ago. */
+  async function oldImage(name: string, hours: number): Promise<void> {
+    const folder = join(cacheDir, "images", name);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "manifest.json"), "{}");
+    const at = new Date(Date.now() - hours * 3_600_000);
+    await utimes(join(folder, "manifest.json"), at, at);
+  }
+  const left = async (): Promise<string[]> =>
+    (await readdir(join(cacheDir, "images"))).filter((name) => name.startsWith("image"));
+
+  test("removes those that were not asked for the longest, after a build and only then", async () => {
+    for (let age = 2; age <= 9; age++) await oldImage(`image${age}`, age);
+    await ensure();
+    expect(await left()).toEqual(["image2", "image3", "image4", "image5", "image6"]);
+    await oldImage("image9", 9);
+    await ensure();
+    expect(await left()).toContain("image9");
+  });
+
+  test("never removes one that was asked for within the hour", async () => {
+    for (let index = 0; index < 8; index++) await oldImage(`image${index}`, 0);
+    await ensure();
+    expect(await left()).toHaveLength(8);
+  });
+});
+
+describe("recipeOf()", () => {
+  const recipe = (options: object) => recipeOf(imageOptionsSchema.parse(options));
+
+  test("gives the local image where nothing is asked for, or only what it has", () => {
+    expect(recipeDigest(recipe({}))).toBe(recipeDigest(LOCAL_IMAGE));
+    expect(recipeDigest(recipe({ extraPackages: ["udev"], extraModuleFolders: ["net"] }))).toBe(
+      recipeDigest(LOCAL_IMAGE),
+    );
+  });
+
+  test("adds packages and modules, whatever their order", () => {
+    const one = recipe({ extraPackages: ["mdadm", "irqbalance", "mdadm"] });
+    expect(one.packages.slice(LOCAL_IMAGE.packages.length)).toEqual(["irqbalance", "mdadm"]);
+    expect(recipeDigest(recipe({ extraPackages: ["irqbalance", "mdadm"] }))).toBe(recipeDigest(one));
+  });
+
+  test("leaves Debian 13 its own cloud-init", () => {
+    const trixie = recipe({ suite: "trixie" });
+    expect(trixie.suite).toBe("trixie");
+    expect(trixie.files.filter((file) => file.path.includes("cloud-init"))).toEqual([]);
   });
 });
 

@@ -68,6 +68,11 @@ describe("renderQemuArguments()", () => {
     expect(matching(args, /^user,/)[0]).toContain(String.raw`'/a b,,c'\''d/artifacts'`);
   });
 
+  test("puts the spec's kernel arguments last, where they win", () => {
+    const args = renderQemuArguments(machine({ kernelArguments: ["audit=1", "isolcpus=managed_irq,2-3"] }));
+    expect(valueOf(args, "-append")).toMatch(/ audit=0 .* audit=1 isolcpus=managed_irq,2-3$/);
+  });
+
   test("takes KVM with the host's CPU, and virtio where no SR-IOV NIC is wanted", () => {
     const args = renderQemuArguments(machine({ sriovNic: false }, { accelerator: "kvm", ssdt: undefined }));
     expect(valueOf(args, "-accel")).toBe("kvm");

@@ -46,6 +46,13 @@ describe("localVmSpecSchema", () => {
     );
   });
 
+  test("fails for what is no package, no module folder and no single kernel argument", () => {
+    const image = { extraPackages: ["--help"], extraModuleFolders: ["../../etc"] };
+    expect(() => parse({ ...SPEC, image, kernelArguments: ["a b"] })).toThrow(
+      /extraPackages\[0\].*\n.*extraModuleFolders\[0\].*\n.*kernelArguments\[0\]/,
+    );
+  });
+
   test("fails for user data that AWS would refuse", () => {
     expect(() => parse({ ...SPEC, userData: "x".repeat(16_385) })).toThrow(/userData/);
   });
@@ -58,6 +65,7 @@ describe("isReplaceNeeded()", () => {
     ["cpus", { cpus: 8 }],
     ["memory", { memoryMiB: 4096 }],
     ["the service's port", { servicePort: 9000 }],
+    ["the kernel's command line", { kernelArguments: ["isolcpus=managed_irq,2-3"] }],
   ])("keeps the disks when %s changes", (_, change) => {
     expect(isReplaceNeeded(before, parse({ ...SPEC, ...change }))).toBe(false);
   });
@@ -66,6 +74,8 @@ describe("isReplaceNeeded()", () => {
     ["the user data", { userData: "#cloud-config\nruncmd: []\n" }],
     ["a disk", { nvmeDisks: [{ sizeMiB: 2048 }] }],
     ["the NIC", { sriovNic: false }],
+    ["the release", { image: { suite: "trixie" } }],
+    ["a package", { image: { extraPackages: ["mdadm"] } }],
     ["an artifact", { artifacts: [{ path: "/x", sha256: "0".repeat(64) }] }],
   ])("makes a new VM when %s changes", (_, change) => {
     expect(isReplaceNeeded(before, parse({ ...SPEC, ...change }))).toBe(true);
