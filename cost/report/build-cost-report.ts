@@ -95,7 +95,7 @@ async function checkMonth(database: BillDatabase, file: BillFile, month: string 
 async function reportOf(database: BillDatabase, file: BillFile, args: CostReportArgs): Promise<CostReport> {
   const { key, month } = args;
   const opened = await openBill(database, file, key.kind === "tag" ? ["Tags"] : [key.column]);
-  const shape = await checkBill(database, file);
+  const shape = await checkBill(database, file, opened.kind);
   await checkMonth(database, file, month);
   const tagKeys = key.kind === "tag" ? await readTagKeys(database) : [];
   const names =
@@ -120,8 +120,7 @@ async function reportOf(database: BillDatabase, file: BillFile, args: CostReport
       sha256: file.sha256,
       bytes: file.bytes,
       format: file.format,
-      standard: opened.kind.standard,
-      version: opened.kind.version,
+      ...opened.kind,
       lines: shape.rows,
     },
     by: key.by,
@@ -135,16 +134,14 @@ async function reportOf(database: BillDatabase, file: BillFile, args: CostReport
         lines.filter((line) => line.currency === total.currency),
       ),
     ),
-    notes: [
-      ...notesOf({ key, tagKeys, spellings, owners, lines, totals, unknownColumns: opened.unknownColumns }),
-    ],
+    notes: [...notesOf({ ...opened, key, tagKeys, spellings, owners, lines, totals })],
   };
 }
 
 /**
  * Reads a bill and splits it by a key. The same file and arguments give the same report, to the byte.
  *
- * @throws {InputError} when the file is no sound FOCUS bill, with every fault
+ * @throws {InputError} when the file is no sound bill, with every fault
  */
 export async function buildCostReport(args: CostReportArgs): Promise<CostReport> {
   return await withBillFile(args.input, (file) =>

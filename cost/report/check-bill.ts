@@ -2,7 +2,10 @@ import * as z from "zod";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import type { BillDatabase } from "./bill-database.ts";
 import type { BillFile } from "./bill-file.ts";
-import type { ReadColumn } from "./focus-columns.ts";
+import { CUR_CHECKS } from "./cur-checks.ts";
+import { FOCUS_CHECKS } from "./focus-checks.ts";
+import type { BillKind } from "./focus-columns.ts";
+import type { Check } from "./row-checks.ts";
 
 /** What a check learns about a sound bill. */
 export interface BillShape {
@@ -19,69 +22,25 @@ const MIN_SCALE = 12;
 const SHOWN_ROWS = 5;
 const LISTED_LINES = 20;
 
-interface Check {
-  readonly column: ReadColumn;
-  /** SQL that is true for a row with this fault. */
-  readonly isBad: string;
-  /** What is wrong, before "in N rows". */
-  readonly message: string;
-}
-
-function mustBe(column: ReadColumn, isGood: string, message: string): Check {
-  return { column, isBad: `not coalesce(${isGood}, false)`, message };
-}
-
-function mayBe(column: ReadColumn, isGood: string, message: string): Check {
-  return { column, isBad: `${column} is not null and not coalesce(${isGood}, false)`, message };
-}
-
-const CHECKS: readonly Check[] = [
-  mustBe("BilledCost", "is_decimal(BilledCost)", "no decimal number"),
-  mustBe("EffectiveCost", "is_decimal(EffectiveCost)", "no decimal number"),
-  mustBe("BillingCurrency", "regexp_full_match(BillingCurrency, '[A-Z]{3}')", "no currency code as in USD"),
-  mustBe("BillingPeriodStart", "is_utc(BillingPeriodStart)", "no date and time in UTC"),
-  mustBe("BillingPeriodEnd", "is_utc(BillingPeriodEnd)", "no date and time in UTC"),
-  mustBe("ChargePeriodStart", "is_utc(ChargePeriodStart)", "no date and time in UTC"),
-  mustBe("ChargePeriodEnd", "is_utc(ChargePeriodEnd)", "no date and time in UTC"),
-  {
-    column: "BillingPeriodEnd",
-    isBad: "coalesce(utc(BillingPeriodEnd) <= utc(BillingPeriodStart), false)",
-    message: "a billing period that ends before it begins",
-  },
-  {
-    column: "ChargePeriodEnd",
-    isBad: "coalesce(utc(ChargePeriodEnd) <= utc(ChargePeriodStart), false)",
-    message: "a charge period that ends before it begins",
-  },
-  mustBe(
-    "ChargeCategory",
-    "ChargeCategory in ('Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment')",
-    "none of Usage, Purchase, Tax, Credit, Adjustment",
-  ),
-  mayBe(
-    "CommitmentDiscountStatus",
-    "CommitmentDiscountStatus in ('Used', 'Unused')",
-    "neither Used nor Unused",
-  ),
-  mayBe(
-    "CapacityReservationStatus",
-    "CapacityReservationStatus in ('Used', 'Unused')",
-    "neither Used nor Unused",
-  ),
-  mayBe("Tags", "is_tags(Tags)", "no JSON object whose keys are there once"),
-  mayBe("AllocatedMethodId", "false", "amounts split from other rows (FOCUS 1.3), which would count twice,"),
-];
+/** Which rows of the file are checked, and for what. */
+const CHECKS = {
+  FOCUS: { relation: "bill_lenient", checks: FOCUS_CHECKS },
+  CUR: { relation: "cur_lenient", checks: CUR_CHECKS },
+} as const;
 
 const summarySchema = z.record(z.string(), z.coerce.number().nullable());
 
-/** Everything that is asked of every row, in one pass. */
-function summarySql(): string {
-  const counts = CHECKS.map((check, index) => `count_if(${check.isBad}) as bad_${index}`);
-  return `select count(*) as row_count, ${counts.join(", ")},
-    greatest(max(fraction_digits(BilledCost)), max(fraction_digits(EffectiveCost))) as fraction_digits,
-    greatest(max(whole_digits(BilledCost)), max(whole_digits(EffectiveCost))) as whole_digits
-    from bill_lenient`;
+/** Everything that is asked of every row of the file, in one pass. */
+function faultCountSql(relation: string, checks: readonly Check[]): string {
+  const counts = checks.map((check, index) => `count_if(${check.isBad}) as bad_${index}`);
+  return `select count(*) as row_count, ${counts.join(", ")} from ${relation}`;
 }
+
+/** What exact sums over the bill's lines need; asked when every row of the file is sound. */
+const DIGITS_SQL = `select
+  greatest(max(fraction_digits(BilledCost)), max(fraction_digits(EffectiveCost))) as fraction_digits,
+  greatest(max(whole_digits(BilledCost)), max(whole_digits(EffectiveCost))) as whole_digits
+  from bill`;
 
 const rejectsSchema = z.array(z.object({ line: z.coerce.number(), error_message: z.string() }));
 
@@ -118,13 +77,14 @@ const shownSchema = z.array(z.object({ row: z.coerce.number(), value: z.string()
 
 async function describeFault(
   database: BillDatabase,
+  relation: string,
   check: Check,
   count: number,
   malformedLines: readonly number[],
 ): Promise<Fault> {
   const shown = shownSchema.parse(
     await database.rows(
-      `select row, ${check.column} as value from (select row_number() over () as row, * from bill_lenient)
+      `select row, ${check.column} as value from (select row_number() over () as row, * from ${relation})
        where ${check.isBad} order by row limit ${SHOWN_ROWS}`,
     ),
   );
@@ -149,25 +109,30 @@ function digitsOfSum(whole: number, rows: number): number {
  *
  * @throws {InputError} with every fault: malformed lines, and by column what is wrong and in which rows
  */
-export async function checkBill(database: BillDatabase, file: BillFile): Promise<BillShape> {
-  const summary = summarySchema.parse((await database.rows(summarySql()))[0]);
+export async function checkBill(
+  database: BillDatabase,
+  file: BillFile,
+  { standard }: BillKind,
+): Promise<BillShape> {
+  const { relation, checks } = CHECKS[standard];
+  const counts = summarySchema.parse((await database.rows(faultCountSql(relation, checks)))[0]);
   const malformed =
     file.format === "parquet" ? new Map<number, string>() : await readMalformedLines(database);
   const faults = malformedLineFaults(malformed);
-  for (const [index, check] of CHECKS.entries()) {
-    const count = summary[`bad_${index}`] ?? 0;
-    if (count > 0) faults.push(await describeFault(database, check, count, [...malformed.keys()]));
+  for (const [index, check] of checks.entries()) {
+    const count = counts[`bad_${index}`] ?? 0;
+    if (count > 0) faults.push(await describeFault(database, relation, check, count, [...malformed.keys()]));
   }
-  const rows = summary["row_count"] ?? 0;
-  const scale = Math.max(summary["fraction_digits"] ?? 0, MIN_SCALE);
-  const digits = scale + digitsOfSum(summary["whole_digits"] ?? 1, rows);
+  const rows = counts["row_count"] ?? 0;
   if (rows === 0 && faults.length === 0) faults.push({ path: "", message: "has a header and no rows" });
-  if (digits > MAX_DIGITS && faults.length === 0) {
-    faults.push({
-      path: "BilledCost, EffectiveCost",
-      message: `exact sums need ${digits} digits (${scale} after the point), a decimal has ${MAX_DIGITS}`,
-    });
-  }
   if (faults.length > 0) throw new InputError(file.source, faults);
+
+  const digitCounts = summarySchema.parse((await database.rows(DIGITS_SQL))[0]);
+  const scale = Math.max(digitCounts["fraction_digits"] ?? 0, MIN_SCALE);
+  const digits = scale + digitsOfSum(digitCounts["whole_digits"] ?? 1, rows);
+  if (digits > MAX_DIGITS) {
+    const message = `exact sums need ${digits} digits (${scale} after the point), a decimal has ${MAX_DIGITS}`;
+    throw new InputError(file.source, [{ path: "BilledCost, EffectiveCost", message }]);
+  }
   return { rows, scale };
 }

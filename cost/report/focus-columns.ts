@@ -1,10 +1,9 @@
 import type { Fault } from "../../host-tuning/errors.ts";
 
 /** What a bill file is, as its columns tell. */
-export interface BillKind {
-  readonly standard: "FOCUS";
-  readonly version: "1.0" | "1.1" | "1.2" | "1.3";
-}
+export type BillKind =
+  | { readonly standard: "FOCUS"; readonly version: "1.0" | "1.1" | "1.2" | "1.3" }
+  | { readonly standard: "CUR"; readonly version: "2.0" | "legacy" };
 
 /** Without these no bill can be split and balanced. */
 const REQUIRED = [
@@ -59,8 +58,6 @@ const VERSION_MARKS = [
 
 /** A column that only this other kind of bill has, and what it is. */
 const OTHER_KINDS = [
-  ["line_item_line_item_type", "an AWS Cost and Usage Report 2.0"],
-  ["lineitem/lineitemtype", "a legacy AWS Cost and Usage Report"],
   ["costinbillingcurrency", "an Azure cost export"],
   ["cost_in_micros", "a Google billing export"],
 ] as const;
@@ -76,7 +73,8 @@ export interface ColumnFindings {
   readonly faults: readonly Fault[];
 }
 
-function duplicateFaults(names: readonly string[]): Fault[] {
+/** A column that the header has more than once. */
+export function duplicateFaults(names: readonly string[]): Fault[] {
   const counts = Map.groupBy(names, (name) => name.toLowerCase());
   return [...counts.values()]
     .filter((same) => same.length > 1)
@@ -100,7 +98,7 @@ export function findColumns(names: readonly string[], needed: readonly ReadColum
   }
   const faults: Fault[] = [];
   if (other !== undefined && columns.size < REQUIRED.length) {
-    faults.push({ path: "", message: `is ${other[1]}; give its export as FOCUS 1.0 to 1.2` });
+    faults.push({ path: "", message: `is ${other[1]}; give its export as FOCUS` });
   } else if (columns.size === 0) {
     const seen = names.slice(0, 5).join(", ");
     faults.push({

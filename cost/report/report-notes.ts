@@ -1,4 +1,5 @@
 import type { FoldedOwner } from "./owner-rows.ts";
+import { DOUBLE_DIGITS } from "./read-bill.ts";
 import type { ReportKey } from "./report-key.ts";
 import type { BillTotal, SplitLine } from "./split-bill.ts";
 import { formatDecimal, parseDecimal } from "../money/exact-decimal.ts";
@@ -70,6 +71,7 @@ export function notesOf(findings: {
   readonly lines: readonly SplitLine[];
   readonly totals: readonly BillTotal[];
   readonly unknownColumns: readonly string[];
+  readonly floatingColumns: readonly string[];
 }): readonly string[] {
   const folded = [...findings.owners.values()].filter((owner) => owner.spellings.length > 1);
   const ambiguous = findings.lines.reduce((sum, line) => sum + line.ambiguous_count, 0);
@@ -92,6 +94,11 @@ export function notesOf(findings: {
       ? [`the bill is in ${currencies.join(" and ")}: reported apart, never added`]
       : []),
     ...findings.totals.flatMap(billNotes),
+    ...(findings.floatingColumns.length === 0
+      ? []
+      : [
+          `binary floating point in the file, read to ${DOUBLE_DIGITS} digits after the point: ${findings.floatingColumns.join(", ")}`,
+        ]),
     ...(findings.unknownColumns.length === 0
       ? []
       : [`columns that FOCUS does not know, left unread: ${findings.unknownColumns.join(", ")}`]),

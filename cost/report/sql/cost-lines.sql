@@ -53,7 +53,7 @@ select
     when bucket = 'unused-commitment' then 'unused-commitment'
     when bucket = 'idle' then 'unused-reservation'
     when bucket = 'tax-and-credit' then lower(charge_category)
-    when bucket = 'shared' and charge_category = 'Purchase' then 'commitment-purchase'
+    when bucket = 'shared' and charge_category = 'Purchase' and commitment_id is not null then 'commitment-purchase'
     when bucket = 'shared' then 'support'
     when not /*{key_is_tag}*/ true /*{}*/ then 'no-value'
     when charge_category <> 'Usage' or (resource_id is null and not has_tags) then 'not-taggable'

@@ -111,9 +111,9 @@ describe("buildCostReport() refuses", () => {
     ["a header alone", focusCsv([]), "has a header and no rows"],
     ["a list of names", "name,age\nAda,36\n", "is no FOCUS bill: none of its columns is one (name, age)"],
     [
-      "a CUR 2.0",
-      "identity_line_item_id,line_item_line_item_type,line_item_unblended_cost\n1,Usage,2\n",
-      "is an AWS Cost and Usage Report 2.0; give its export as FOCUS 1.0 to 1.2",
+      "an Azure export",
+      "costInBillingCurrency,date\n1,2026-07-01\n",
+      "is an Azure cost export; give its export as FOCUS",
     ],
     ["an open quote in the header", '"BilledCost,EffectiveCost\n1,2\n', "the header's quotes do not close"],
   ])("%s", async (name, text, message) => {
@@ -192,7 +192,7 @@ describe("buildCostReport() refuses", () => {
     );
     instance.closeSync();
     expect(await faultsOf(target)).toEqual([
-      "BilledCost: is of type VARCHAR[], which is none that FOCUS gives it",
+      "BilledCost: is of type VARCHAR[], which is none that a bill gives it",
     ]);
     expect(await faultsOf(write("cut.parquet", "PAR1 and then nothing more"))).toEqual([
       ": is a Parquet file that ends too early: its footer is missing",
