@@ -76,6 +76,17 @@ async function readScheduler(
   return parsed ?? { scheduler: null, schedulers: [] };
 }
 
+/** Who is built from a device: its own holders and those of its partitions. */
+async function readHolders(reader: FactReader, directory: string, name: string): Promise<string[]> {
+  const partitions = (await reader.entries(directory)).filter((entry) => entry.startsWith(name));
+  const lists = await Promise.all(
+    ["", ...partitions.map((partition) => `/${partition}`)].map((below) =>
+      reader.entries(`${directory}${below}/holders`),
+    ),
+  );
+  return [...new Set(lists.flat())].toSorted();
+}
+
 async function readDevice(
   reader: FactReader,
   directory: string,
@@ -96,6 +107,12 @@ async function readDevice(
       reader.entries(`${directory}/mq`),
       readTransport(reader, directory, kind),
     ]);
+  const [wwid, maxHwSectorsKiB, members, holders] = await Promise.all([
+    reader.label(`${directory}/wwid`),
+    reader.count(`${directory}/queue/max_hw_sectors_kb`),
+    reader.entries(`${directory}/slaves`),
+    readHolders(reader, directory, name),
+  ]);
   if (sizeBytes === 0 && devicePath.includes("/virtual/block/")) return undefined;
   return {
     name,
@@ -110,6 +127,10 @@ async function readDevice(
     ...scheduler,
     hardwareQueues: hardwareQueues.filter((queue) => /^\d+$/.test(queue)).length,
     transport,
+    wwid: wwid ?? null,
+    maxHwSectorsKiB: maxHwSectorsKiB ?? null,
+    members,
+    holders,
   };
 }
 

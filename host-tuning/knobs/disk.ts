@@ -15,14 +15,68 @@ const TUNED_KINDS: ReadonlySet<BlockDeviceFacts["kind"]> = new Set([
   "xen",
 ]);
 
+/**
+ * Kinds that pass requests on and have no request queue of their own. What the page cache goes by (read-ahead) is theirs
+ * all the same, as file systems stand on them.
+ */
+const PASSING_ON_KINDS: ReadonlySet<BlockDeviceFacts["kind"]> = new Set(["nvme-multipath", "md", "dm"]);
+
+/** A path of a multipath namespace, nvme0c1n1: it has the request queue, and no page cache ever sees it. */
+const MULTIPATH_PATH = /^nvme\d+c\d+n\d+$/;
+
 export const NO_DISK = "no NVMe, virtio, SCSI or Xen disk on this host";
 
 /** Disks whose queues are tuned, by name. An empty optical drive or card reader (no sectors) is none. */
 export function diskTargets(facts: HostFacts): Target[] {
+  return targetsWhere(facts, (device) => TUNED_KINDS.has(device.kind));
+}
+
+/** Disks with a request queue: merging, completion, time limits and throttling happen there and nowhere above. */
+export function requestQueueTargets(facts: HostFacts): Target[] {
+  return targetsWhere(facts, (device) => TUNED_KINDS.has(device.kind) && !PASSING_ON_KINDS.has(device.kind));
+}
+
+/** Devices that the page cache reads from: disks, md arrays, device-mapper volumes, multipath heads and not their paths. */
+export function pageCacheTargets(facts: HostFacts): Target[] {
+  return targetsWhere(
+    facts,
+    (device) =>
+      (TUNED_KINDS.has(device.kind) || PASSING_ON_KINDS.has(device.kind)) &&
+      !MULTIPATH_PATH.test(device.name),
+  );
+}
+
+/** The whole disk that a member is: itself, or the one that a partition (sda3, nvme0n1p2) is on. */
+function wholeDisk(name: string, facts: HostFacts): BlockDeviceFacts | undefined {
+  const disk = /^(nvme\d+n\d+|md\d+|loop\d+)p\d+$|^([a-z]+)\d+$/.exec(name);
+  return facts.blockDevices.find(
+    (device) => device.name === name || device.name === (disk?.[1] ?? disk?.[2]),
+  );
+}
+
+/** The disks at the bottom of a device; itself where nothing is below. A cycle in a broken tree ends it. */
+export function leavesOf(
+  device: BlockDeviceFacts,
+  facts: HostFacts,
+  seen: ReadonlySet<string> = new Set(),
+): BlockDeviceFacts[] {
+  const below = device.members
+    .flatMap((name) => wholeDisk(name, facts) ?? [])
+    .filter((member) => !seen.has(member.name) && member.name !== device.name);
+  const path = new Set([...seen, device.name]);
+  return below.length === 0 ? [device] : below.flatMap((member) => leavesOf(member, facts, path));
+}
+
+function targetsWhere(facts: HostFacts, isWanted: (device: BlockDeviceFacts) => boolean): Target[] {
   return facts.blockDevices
-    .filter((device) => TUNED_KINDS.has(device.kind) && device.sizeBytes > 0)
+    .filter((device) => isWanted(device) && device.sizeBytes > 0)
     .map((device) => ({ name: device.name }))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A disk that a cloud keeps on other machines: it is reached over a network and outlives the host. */
+export function isNetworkDisk(device: BlockDeviceFacts): boolean {
+  return /^(Amazon Elastic Block Store|nvme_card-pd|MSFT NVMe Accelerator.*)$/.test(device.model ?? "");
 }
 
 export function diskOf(facts: HostFacts, target: Target): BlockDeviceFacts | undefined {

@@ -21,9 +21,16 @@ import { netIpv4TcpWmem } from "./net-ipv4-tcp-wmem.ts";
 import { netNetfilterNfConntrackBuckets } from "./net-netfilter-nf-conntrack-buckets.ts";
 import { netNetfilterNfConntrackMax } from "./net-netfilter-nf-conntrack-max.ts";
 import { nvidiaPersistenceMode } from "./nvidia-persistence-mode.ts";
+import { queueAddRandom } from "./queue-add-random.ts";
+import { queueIoPoll } from "./queue-io-poll.ts";
+import { queueIoTimeout } from "./queue-io-timeout.ts";
+import { queueMaxSectorsKb } from "./queue-max-sectors-kb.ts";
+import { queueNomerges } from "./queue-nomerges.ts";
 import { queueNrRequests } from "./queue-nr-requests.ts";
 import { queueReadAheadKb } from "./queue-read-ahead-kb.ts";
+import { queueRqAffinity } from "./queue-rq-affinity.ts";
 import { queueScheduler } from "./queue-scheduler.ts";
+import { queueWbtLatUsec } from "./queue-wbt-lat-usec.ts";
 import { rpsCpus } from "./rps-cpus.ts";
 import { scalingGovernor } from "./scaling-governor.ts";
 import { sriovNumvfs } from "./sriov-numvfs.ts";
@@ -78,9 +85,16 @@ export const KNOBS: readonly AnyKnob[] = [
   transparentHugepageDefrag,
   transparentHugepageEnabled,
   // block
+  queueAddRandom,
+  queueIoPoll,
+  queueIoTimeout,
+  queueMaxSectorsKb,
+  queueNomerges,
   queueReadAheadKb,
+  queueRqAffinity,
   queueScheduler,
   queueNrRequests,
+  queueWbtLatUsec,
   // sriov
   sriovNumvfs,
   // nic

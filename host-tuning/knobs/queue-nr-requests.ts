@@ -30,6 +30,7 @@ export const queueNrRequests = defineKnob<number>({
   risk: { level: "low", what: "a longer queue makes its last request wait longer" },
   isReversible: true,
   kernelDefault: "twice the device's tags up to 256 under an elevator; the device's tags under none",
+  anchors: { saptune: "block section of a note" },
   sources: [
     "https://www.kernel.org/doc/Documentation/ABI/stable/sysfs-block",
     "https://github.com/torvalds/linux/blob/v6.1/block/blk-mq-tag.c",

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { BlockDeviceFacts, HostFacts } from "../facts/host-facts.ts";
-import { diskOf, diskTargets, isTurningDisk, NO_DISK, queuePath } from "./disk.ts";
+import { diskOf, isTurningDisk, leavesOf, NO_DISK, pageCacheTargets, queuePath } from "./disk.ts";
 import { leave, setTo } from "./desired.ts";
 import { readCount } from "./kernel-file.ts";
 import { defineKnob } from "./knob.ts";
@@ -30,14 +30,18 @@ export const queueReadAheadKb = defineKnob<number>({
   survivesReboot: false,
   risk: { level: "low", what: "random readers fetch more than they use" },
   isReversible: true,
-  kernelDefault: "128 KiB",
+  kernelDefault: "128 KiB; md RAID0: twice its stripe",
+  anchors: {
+    TuneD: "throughput-performance: 4096, raise only; accelerator profiles 0",
+    saptune: "block section of a note, none by default",
+  },
   sources: [
     "https://www.kernel.org/doc/Documentation/ABI/stable/sysfs-block",
     "https://github.com/redhat-performance/tuned/blob/2bfa442/profiles/throughput-performance/tuned.conf",
   ],
   value: z.int().min(0).max(1_048_576),
 
-  targets: (facts) => diskTargets(facts),
+  targets: (facts) => pageCacheTargets(facts),
   absentBecause: NO_DISK,
 
   read: (host, target) => readCount(host, queuePath(target, "read_ahead_kb")),
@@ -48,7 +52,9 @@ export const queueReadAheadKb = defineKnob<number>({
     if (profile.preset === "latency" || profile.preset === "balanced") {
       return leave(`random reads gain nothing from reading ahead, and the preset is ${profile.preset}`);
     }
-    const medium = windowOf(device, facts);
+    const [holder] = device.holders;
+    if (holder !== undefined) return leave(`what is read through ${holder} goes by the window of ${holder}`);
+    const medium = stackWindowOf(device, facts);
     const capKiB = floorPowerOfTwo((facts.memory.totalBytes * MAX_MEMORY_SHARE) / READERS / 1024);
     const value = Math.max(128, Math.min(medium.kiB, capKiB));
     if (current > value && !profile.allowLowering) {
@@ -80,6 +86,16 @@ function windowOf(
     return { kiB: 256, because: "SATA or SAS flash moves 120 KB (600 MB/s) in 200 us; twice that" };
   }
   return { kiB: 1024, because: "a virtual disk over a network moves 1 MB (1 GB/s) in the 1 ms a read takes" };
+}
+
+/** The windows of all disks below a device, as its members are read at the same time. */
+function stackWindowOf(device: BlockDeviceFacts, facts: HostFacts): ReturnType<typeof windowOf> {
+  const leaves = leavesOf(device, facts);
+  const [first = device] = leaves;
+  const { kiB, because } = windowOf(first, facts);
+  if (leaves.length < 2) return { kiB, because };
+  const all = leaves.reduce((sum, leaf) => sum + windowOf(leaf, facts).kiB, 0);
+  return { kiB: floorPowerOfTwo(all), because: `${because}; ${leaves.length} disks below` };
 }
 
 function floorPowerOfTwo(value: number): number {

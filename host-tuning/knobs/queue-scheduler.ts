@@ -26,6 +26,12 @@ export const queueScheduler = defineKnob<string>({
   },
   isReversible: true,
   kernelDefault: "none with several hardware queues, mq-deadline with one",
+  anchors: {
+    TuneD: "disk plugin's elevator, set by few profiles",
+    rpk: "none, else noop",
+    "perftune.py": "none, else noop",
+    saptune: "none, else noop (SAP notes 1984787, 2578899)",
+  },
   sources: [
     "https://docs.kernel.org/block/switching-sched.html",
     "https://www.kernel.org/doc/Documentation/ABI/stable/sysfs-block",
@@ -46,4 +52,9 @@ export const queueScheduler = defineKnob<string>({
   writes: (value, target) => [
     { kind: "kernel-file", path: queuePath(target, "scheduler"), text: `${value}\n` },
   ],
+
+  explainShortfall: (wanted, found) =>
+    found === "none"
+      ? `a device without a request queue (a multipath head, md) takes "${wanted}" without an error and stays at none`
+      : `the kernel kept ${found}`,
 });

@@ -34,6 +34,10 @@ describe("readBlockDevices()", () => {
       schedulers: ["none", "mq-deadline"],
       hardwareQueues: 3,
       transport: "pcie",
+      wwid: null,
+      maxHwSectorsKiB: null,
+      members: [],
+      holders: [],
     });
   });
 

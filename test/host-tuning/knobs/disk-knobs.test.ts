@@ -1,12 +1,27 @@
 import { describe, expect, it } from "vitest";
 import type { BlockDeviceFacts, HostFacts } from "../../../host-tuning/facts/host-facts.ts";
-import { diskTargets } from "../../../host-tuning/knobs/disk.ts";
+import {
+  diskTargets,
+  leavesOf,
+  pageCacheTargets,
+  requestQueueTargets,
+} from "../../../host-tuning/knobs/disk.ts";
 import type { AnyKnob } from "../../../host-tuning/knobs/knob.ts";
+import { queueAddRandom } from "../../../host-tuning/knobs/queue-add-random.ts";
+import { queueIoPoll } from "../../../host-tuning/knobs/queue-io-poll.ts";
+import { queueIoTimeout } from "../../../host-tuning/knobs/queue-io-timeout.ts";
+import { queueMaxSectorsKb } from "../../../host-tuning/knobs/queue-max-sectors-kb.ts";
+import { queueNomerges } from "../../../host-tuning/knobs/queue-nomerges.ts";
 import { queueNrRequests } from "../../../host-tuning/knobs/queue-nr-requests.ts";
 import { queueReadAheadKb } from "../../../host-tuning/knobs/queue-read-ahead-kb.ts";
+import { queueRqAffinity } from "../../../host-tuning/knobs/queue-rq-affinity.ts";
 import { queueScheduler } from "../../../host-tuning/knobs/queue-scheduler.ts";
+import { queueWbtLatUsec } from "../../../host-tuning/knobs/queue-wbt-lat-usec.ts";
 import type { HostProfileInput } from "../../../host-tuning/profile/host-profile.ts";
+import { TuningError } from "../../../host-tuning/errors.ts";
+import { openHost } from "../../../host-tuning/sys/live-host.ts";
 import { factsOfShape, sampleDisk, sampleProfile } from "../../helpers/facts.ts";
+import { createHostRoot } from "../../helpers/host-root.ts";
 
 const GIB = 1024 ** 3;
 
@@ -65,6 +80,51 @@ describe("diskTargets()", () => {
   });
 });
 
+describe("the devices of a stack", () => {
+  const facts = {
+    ...factsOfShape(),
+    blockDevices: [
+      sampleDisk({ name: "dm-0", kind: "dm", members: ["md0"] }),
+      sampleDisk({ name: "md0", kind: "md", members: ["nvme0n1", "nvme2n1p1"], holders: ["dm-0"] }),
+      sampleDisk({ name: "nvme0n1", holders: ["md0"] }),
+      sampleDisk({ name: "nvme1c2n1" }),
+      sampleDisk({ name: "nvme1n1", kind: "nvme-multipath" }),
+      sampleDisk({ name: "nvme2n1", holders: ["md0"] }),
+      sampleDisk({ name: "loop0", kind: "loop" }),
+    ],
+  };
+  const names = (targets: readonly { name: string }[]): string[] => targets.map(({ name }) => name);
+
+  it("have their request queues at the bottom and their page cache at the top", () => {
+    expect(names(requestQueueTargets(facts))).toEqual(["nvme0n1", "nvme1c2n1", "nvme2n1"]);
+    expect(names(pageCacheTargets(facts))).toEqual(["dm-0", "md0", "nvme0n1", "nvme1n1", "nvme2n1"]);
+  });
+
+  it("lead down to disks, through partitions and never round in circles", () => {
+    const [volume, array] = facts.blockDevices;
+    if (volume === undefined || array === undefined) throw new Error("no stack");
+    expect(leavesOf(volume, facts).map(({ name }) => name)).toEqual(["nvme0n1", "nvme2n1"]);
+    const circle = [
+      { ...volume, members: ["md0"] },
+      { ...array, members: ["dm-0"] },
+    ];
+    expect(leavesOf({ ...volume, members: ["md0"] }, { ...facts, blockDevices: circle })).toHaveLength(1);
+  });
+
+  it("read ahead at the top, for all disks below, and nowhere else", () => {
+    const input = { profile: sampleProfile({ preset: "throughput" }), facts, current: 128 };
+    expect(queueReadAheadKb.desired({ ...input, target: { name: "dm-0" } })).toMatchObject({
+      kind: "set",
+      value: 1024,
+      because: "NVMe moves 500 KB (5 GB/s) in the 100 us a read takes; 2 disks below",
+    });
+    expect(queueReadAheadKb.desired({ ...input, target: { name: "nvme0n1" } })).toEqual({
+      kind: "leave",
+      because: "what is read through md0 goes by the window of md0",
+    });
+  });
+});
+
 describe("queue/scheduler", () => {
   it.each([
     ["NVMe", sampleDisk({ scheduler: "mq-deadline" }), "none"],
@@ -101,8 +161,6 @@ describe("queue/scheduler", () => {
 });
 
 describe("queue/nr_requests", () => {
-  const throughput = { preset: "throughput" } as const;
-
   it("raises an elevator's queue on a turning disk, for throughput only", () => {
     expect(decide(queueNrRequests, { disk: TURNING, profile: throughput, current: 64 })).toMatchObject({
       kind: "set",
@@ -159,5 +217,120 @@ describe("queue/read_ahead_kb", () => {
     expect(
       decide(queueReadAheadKb, { disk: TURNING, profile: { preset: "throughput" }, current: 8192 }),
     ).toMatchObject({ kind: "leave" });
+  });
+});
+
+const EBS = sampleDisk({ model: "Amazon Elastic Block Store", hardwareQueues: 4 });
+const INSTANCE_STORE = sampleDisk({ model: "Amazon EC2 NVMe Instance Storage" });
+const latency = { preset: "latency" } as const;
+const throughput = { preset: "throughput" } as const;
+
+describe("queue/nomerges", () => {
+  it("gives up the search on local NVMe for latency, and nowhere else", () => {
+    expect(decide(queueNomerges, { disk: INSTANCE_STORE, profile: latency, current: 0 })).toMatchObject({
+      kind: "set",
+      value: 1,
+    });
+    for (const [disk, profile, current] of [
+      [INSTANCE_STORE, throughput, 0],
+      [EBS, latency, 0],
+      [SATA_FLASH, latency, 0],
+      [INSTANCE_STORE, latency, 2],
+    ] as const) {
+      expect(decide(queueNomerges, { disk, profile, current })).toMatchObject({ kind: "leave" });
+    }
+  });
+});
+
+describe("queue/rq_affinity", () => {
+  it("spreads completions where queues are fewer than CPUs and the preset goes for throughput", () => {
+    expect(decide(queueRqAffinity, { disk: EBS, profile: throughput, current: 1 })).toEqual({
+      kind: "set",
+      value: 2,
+      because: "4 queues for 16 CPUs: each CPU completes its own requests",
+    });
+    for (const [disk, profile, current] of [
+      [INSTANCE_STORE, throughput, 1],
+      [EBS, latency, 1],
+      [EBS, throughput, 0],
+    ] as const) {
+      expect(decide(queueRqAffinity, { disk, profile, current })).toMatchObject({ kind: "leave" });
+    }
+  });
+});
+
+describe("queue/io_timeout", () => {
+  it("gives an EBS volume time to come back, and never for ever", () => {
+    expect(decide(queueIoTimeout, { disk: EBS, current: 30_000 })).toMatchObject({ value: 900_000 });
+    expect(decide(queueIoTimeout, { disk: INSTANCE_STORE, current: 30_000 })).toMatchObject({
+      kind: "leave",
+    });
+    expect(decide(queueIoTimeout, { disk: EBS, current: 4_294_967_295 })).toMatchObject({ kind: "leave" });
+    const lowering = { allowLowering: true };
+    expect(decide(queueIoTimeout, { disk: EBS, profile: lowering, current: 4_294_967_295 })).toMatchObject({
+      value: 900_000,
+    });
+  });
+});
+
+describe("queue/wbt_lat_usec", () => {
+  it("leaves a local disk and one without throttling, and gives a network disk its round trip", () => {
+    expect(decide(queueWbtLatUsec, { disk: EBS, current: 2000 })).toMatchObject({ value: 10_000 });
+    for (const [disk, current] of [
+      [INSTANCE_STORE, 2000],
+      [EBS, 0],
+      [EBS, 75_000],
+    ] as const) {
+      expect(decide(queueWbtLatUsec, { disk, current })).toMatchObject({ kind: "leave" });
+    }
+  });
+
+  it("reads a number below 0, and a queue without throttling as not there", async () => {
+    const path = "/sys/block/nvme0n1/queue/wbt_lat_usec";
+    const target = { name: "nvme0n1" };
+    await using tree = await createHostRoot({ [path]: "-1\n" });
+    expect(await queueWbtLatUsec.read(openHost(tree.root), target)).toBe(-1);
+    const host = openHost(tree.root);
+    host.readText = () =>
+      Promise.reject(
+        new TuningError("HOST_READ", path, "Cannot read it", {
+          cause: Object.assign(new Error("EINVAL: invalid argument"), { code: "EINVAL" }),
+        }),
+      );
+    expect(await queueWbtLatUsec.read(host, target)).toBeUndefined();
+    await tree.write(path, "much\n");
+    await expect(queueWbtLatUsec.read(openHost(tree.root), target)).rejects.toThrow('holds "much"');
+  });
+});
+
+describe("queue/max_sectors_kb", () => {
+  it("raises requests for throughput up to what the device takes, and never beyond 1 MiB", () => {
+    const small = sampleDisk({ maxHwSectorsKiB: 256 });
+    expect(decide(queueMaxSectorsKb, { disk: small, profile: throughput, current: 128 })).toMatchObject({
+      value: 256,
+    });
+    expect(decide(queueMaxSectorsKb, { disk: EBS, profile: throughput, current: 512 })).toMatchObject({
+      value: 1024,
+    });
+    for (const [disk, profile, current] of [
+      [EBS, throughput, 1280],
+      [EBS, latency, 128],
+      [sampleDisk({ maxHwSectorsKiB: null }), throughput, 128],
+    ] as const) {
+      expect(decide(queueMaxSectorsKb, { disk, profile, current })).toMatchObject({ kind: "leave" });
+    }
+  });
+});
+
+describe("queue/add_random and queue/io_poll", () => {
+  it("takes entropy from turning disks alone", () => {
+    expect(decide(queueAddRandom, { disk: SATA_FLASH, current: 1 })).toMatchObject({ value: 0 });
+    expect(decide(queueAddRandom, { disk: TURNING, current: 1 })).toMatchObject({ kind: "leave" });
+  });
+
+  it("only reports polling", () => {
+    for (const current of [0, 1]) {
+      expect(decide(queueIoPoll, { disk: EBS, current })).toMatchObject({ kind: "leave" });
+    }
   });
 });
