@@ -253,8 +253,8 @@ export function recipeOf(options: ImageOptions): ImageRecipe {
     suite,
     packages: withMore(LOCAL_IMAGE.packages, extraPackages),
     moduleFolders: withMore(LOCAL_IMAGE.moduleFolders, extraModuleFolders),
-    // From Debian 13 on, cloud-init keeps one interpreter for its stages by itself.
-    files: suite === "bookworm" ? LOCAL_IMAGE.files : FILES,
+    // From Debian 13 on, cloud-init keeps one interpreter for its stages by itself, and does not start without ds-identify.
+    ...(suite === "bookworm" ? {} : { files: FILES, removedFiles: [] }),
   };
 }
 
