@@ -98,7 +98,7 @@ export const DOUBLE_DIGITS = 15;
 
 /**
  * The expression that gives a Parquet column as the text that a CSV file would hold. A double goes by its shortest
- * text: cast to a decimal at once it is multiplied as a double, and 1.1 becomes 1.100000000000001.
+ * text: cast to a decimal at once it is multiplied as a double, and 145.2752496498369 becomes 145.275249649836896.
  */
 function parquetText(name: string, type: string): string {
   if (type === "VARCHAR") return sqlName(name);
