@@ -8,10 +8,10 @@ export const INT32_MAX = 2_147_483_647;
 export const UINT32_MAX = 4_294_967_295;
 
 /** What a sysctl knob says for itself; the rest follows from its id. */
-interface SysctlArgs<V> extends Pick<
-  Knob<V>,
-  "title" | "unit" | "scope" | "takesEffect" | "risk" | "kernelDefault" | "sources"
-> {
+interface SysctlArgs<V>
+  extends
+    Pick<Knob<V>, "title" | "unit" | "scope" | "takesEffect" | "risk" | "kernelDefault" | "sources">,
+    Partial<Pick<Knob<V>, "anchors" | "evidence" | "after">> {
   /** As `sysctl` prints it: dots, no slashes. */
   readonly id: `${Family}.${string}`;
   /** Smallest and largest number that the kernel takes, from its table or tried in a namespace of its own. */
@@ -105,6 +105,9 @@ function sysctlFields<V>(args: SysctlArgs<V>) {
     kernelDefault: args.kernelDefault,
     ...(args.kernelRange === undefined ? {} : { kernelRange: args.kernelRange }),
     sources: args.sources,
+    ...(args.anchors === undefined ? {} : { anchors: args.anchors }),
+    ...(args.evidence === undefined ? {} : { evidence: args.evidence }),
+    ...(args.after === undefined ? {} : { after: args.after }),
     ...(args.format === undefined ? {} : { format: args.format }),
     desired: (input: DesiredInput<V>) => args.desired(input),
   } as const;
