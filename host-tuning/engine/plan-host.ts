@@ -82,7 +82,8 @@ export async function decideAgain({ knob, target }: Decision, input: PlanInput):
   return await decideTarget(knob, target, input);
 }
 
-async function decideKnob(knob: AnyKnob, input: PlanInput): Promise<Decision[]> {
+/** Decides a knob for every target that the facts name. */
+export async function decideKnob(knob: AnyKnob, input: PlanInput): Promise<Decision[]> {
   let targets: readonly Target[];
   try {
     targets = knob.targets?.(input.facts, input.profile) ?? [WHOLE_HOST];

@@ -133,6 +133,11 @@ export interface Knob<V> {
   readonly anchors?: Readonly<Partial<Record<Tuner, string>>>;
   /** Knobs whose write resets this one: they come before it in the registry, whose order is the order of writes. */
   readonly after?: readonly string[];
+  /**
+   * Those of `after` whose write gives this knob other targets (new queues, interrupts, functions) or other values to
+   * start from. When one of them is written, this knob waits, and is decided anew from facts that are read again.
+   */
+  readonly rediscoverAfter?: readonly string[];
   /** What a stock kernel has, in words: "4096 since Linux 5.4, 128 before". */
   readonly kernelDefault: string;
   /** Kernel versions that have it, in words where it moved; absent when all supported kernels do. */
