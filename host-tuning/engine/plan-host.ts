@@ -9,6 +9,7 @@ import type { Host } from "../sys/host.ts";
 import { digestOf } from "./canonical-json.ts";
 import type { HostPlan, PlanStep } from "./host-plan.ts";
 import { isSame, isSatisfied, nameOf, textOf } from "./knob-values.ts";
+import { claimText, claimsOn, decideOwnership } from "./ownership.ts";
 import { checkWrite } from "./write-guard.ts";
 
 export type Phase = HostPlan["phase"];
@@ -22,6 +23,8 @@ export interface PlanInput {
   readonly phase: Phase;
   /** What to call the profile in messages. */
   readonly profileSource?: string;
+  /** Only these steps: one device that was added, or what has drifted. Absent: all. */
+  readonly isChosen?: (knob: AnyKnob, target: Target) => boolean;
 }
 
 /** A plan's step with the knob it came from and its values as the knob typed them. */
@@ -90,8 +93,11 @@ export async function decideKnob(knob: AnyKnob, input: PlanInput): Promise<Decis
   } catch (error) {
     return [undecided(knob, WHOLE_HOST, input, undefined, error)];
   }
-  if (targets.length > 0)
-    return await Promise.all(targets.map((target) => decideTarget(knob, target, input)));
+  if (targets.length > 0) {
+    const chosen = targets.filter((target) => input.isChosen?.(knob, target) ?? true);
+    return await Promise.all(chosen.map((target) => decideTarget(knob, target, input)));
+  }
+  if (input.isChosen?.(knob, WHOLE_HOST) === false) return [];
   const because = knob.absentBecause ?? "this host has nothing that it acts on";
   return [decision(knob, WHOLE_HOST, input, { action: "unsupported", because })];
 }
@@ -139,7 +145,34 @@ function decideValue(knob: AnyKnob, target: Target, input: PlanInput, before: un
   }
   const writes = knob.writes(after, target, before);
   for (const write of writes) checkWrite(write);
-  return decision(knob, target, input, { action: "set", before, after, because, isOverride, writes });
+  const verdict = { before, after, because, isOverride, writes };
+  return decision(knob, target, input, withOwner(knob, target, input, verdict));
+}
+
+/** What becomes of a value that somebody else sets too. */
+function withOwner(
+  knob: AnyKnob,
+  target: Target,
+  input: PlanInput,
+  { writes, ...verdict }: Omit<Verdict, "action"> & { readonly writes: readonly Write[] },
+): Verdict {
+  const wanted = String(verdict.after);
+  const ownership = decideOwnership(claimsOn(knob, writes, input.facts), wanted, verdict.isOverride === true);
+  switch (ownership.kind) {
+    case "free":
+      return { ...verdict, action: "set", writes };
+    case "take-over":
+      return { ...verdict, action: "set", because: `${verdict.because}; ${ownership.because}`, writes };
+    case "yield": {
+      const because = `${ownership.because}; would be ${textOf(knob, verdict.after)}: ${verdict.because}`;
+      return { action: "left", before: verdict.before, because };
+    }
+    case "refuse": {
+      const because = `Cannot set ${nameOf(knob, target)} to ${textOf(knob, verdict.after)}: ${ownership.because}`;
+      // A person's word that is not followed is a failure; our own wish is only dropped.
+      return { action: verdict.isOverride === true ? "failed" : "left", before: verdict.before, because };
+    }
+  }
 }
 
 /** A rule that went wrong (NaN, undefined, out of the kernel's range) ends here and not in a kernel file. */
@@ -185,7 +218,7 @@ function decision(knob: AnyKnob, target: Target, input: PlanInput, verdict: Verd
     takesEffect: knob.takesEffect,
     survivesReboot: knob.survivesReboot,
     isReversible: knob.isReversible,
-    alsoSetBy: othersWhoSet(knob, input.facts),
+    alsoSetBy: othersWhoSet(knob, target, input.facts, verdict),
     writes: (verdict.writes ?? []).map(plainWrite),
   };
   const { before, after, writes = [] } = verdict;
@@ -205,16 +238,21 @@ function undecided(
   return decision(knob, target, input, { action: "failed", before, because: kept });
 }
 
-/** net/ipv4/x and net.ipv4.x are one key. */
-function canonicalKey(key: string): string {
-  return key.replaceAll("/", ".");
+/** Others who set this knob, known by its id and by the files that it would write. */
+function othersWhoSet(knob: AnyKnob, target: Target, facts: HostFacts, verdict: Verdict): string[] {
+  const writes = verdict.writes ?? writesOf(knob, target, verdict.before);
+  return claimsOn(knob, writes, facts).map((claim) => claimText(claim));
 }
 
-function othersWhoSet(knob: AnyKnob, facts: HostFacts): string[] {
-  const key = canonicalKey(knob.id);
-  return facts.ownership
-    .filter((entry) => entry.owner !== "bedplate" && canonicalKey(entry.key) === key)
-    .map((entry) => `${entry.owner} ${entry.source}${entry.value === null ? "" : `: ${entry.value}`}`);
+/** Where a knob writes, asked with the value that is in force; a knob that has none writes nowhere here. */
+function writesOf(knob: AnyKnob, target: Target, before: unknown): readonly Write[] {
+  if (before === undefined) return [];
+  try {
+    return knob.writes(before, target, before);
+  } catch {
+    // A value that the kernel has and the knob would never set.
+    return [];
+  }
 }
 
 /** A knob's write as plain data of the plan. */

@@ -41,7 +41,10 @@ export const blockDeviceFactsSchema = z.object({
   schedulers: z.array(z.string()).describe("Those that the kernel offers for this device now"),
   hardwareQueues: z.int(),
   transport: z.string().nullable().describe("NVMe transport: pcie, tcp, rdma, fc; null for others"),
-  wwid: z.string().nullable().describe("Name of the medium that no other has; null where the device has none"),
+  wwid: z
+    .string()
+    .nullable()
+    .describe("Name of the medium that no other has; null where the device has none"),
   maxHwSectorsKiB: z.int().nullable().describe("Largest request that the device takes"),
   members: z.array(z.string()).describe("Block devices that this one is built from (md, dm)"),
   holders: z.array(z.string()).describe("Block devices that are built from this one or its partitions"),
@@ -100,6 +103,7 @@ export const ownershipFactsSchema = z.object({
   value: z.string().nullable(),
   hold: z
     .enum(["boot", "start", "always", "required", "containers"])
+    .optional()
     .describe(
       "When it is written: once at boot, when the owner starts, again and again; required: the owner does not work with another value; containers: in theirs and not on the host",
     ),
@@ -119,6 +123,9 @@ export const hostFactsSchema = z
       release: z.string().nullable(),
       commandLine: z.string().nullable(),
       pageBytes: z.int(),
+      congestionControls: z
+        .array(z.string())
+        .describe("TCP congestion controls in the kernel, or as a module that it loads when asked for one"),
     }),
     distribution: z
       .object({

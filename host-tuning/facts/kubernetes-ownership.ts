@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import { parseYamlText } from "../profile/parse-contract.ts";
 import type { FactReader } from "./fact-reader.ts";
 import type { OwnershipFacts } from "./host-facts.ts";
+import { readKubeProxy } from "./kube-proxy.ts";
 
 /** Where distributions put the kubelet's configuration: kubeadm, Amazon Linux 2023 (nodeadm), Amazon Linux 2. */
 const KUBELET_CONFIGS = [
@@ -44,20 +45,30 @@ async function readKubelet(reader: FactReader): Promise<OwnershipFacts[]> {
     }
     if (isProtecting === undefined) reader.note(path, "Not a kubelet configuration");
     const source = `${path} (protectKernelDefaults ${isProtecting ?? "not known"})`;
-    return KUBELET_SYSCTLS.map(([key, value]) => ({ owner: "kubelet", key, source, value }));
+    const hold = isProtecting === true ? "required" : "start";
+    return KUBELET_SYSCTLS.map(([key, value]) => ({ owner: "kubelet", key, source, value, hold }));
   }
   return [];
 }
 
-/** A network plugin forwards packets for its pods; taking ip_forward away from it cuts them off. */
+/** What a network plugin needs to carry its pods' packets: taken away, it cuts them off. */
+const CNI_SYSCTLS: readonly (readonly [key: string, value: string | null])[] = [
+  ["net.ipv4.ip_forward", "1"],
+  ["net.ipv4.conf.all.forwarding", "1"],
+  ["net.ipv4.conf.all.rp_filter", null],
+  ["net.ipv4.conf.default.rp_filter", null],
+  ["net.ipv6.conf.all.forwarding", null],
+];
+
 async function readCni(reader: FactReader): Promise<OwnershipFacts[]> {
   const config = (await reader.entries(CNI_DIRECTORY)).find((name) => /\.(conf|conflist|json)$/.test(name));
   if (config === undefined) return [];
-  return [{ owner: "cni", key: "net.ipv4.ip_forward", source: `${CNI_DIRECTORY}/${config}`, value: "1" }];
+  const source = `${CNI_DIRECTORY}/${config}`;
+  return CNI_SYSCTLS.map(([key, value]) => ({ owner: "cni", key, source, value, hold: "required" }));
 }
 
-/** What Kubernetes sets on its node: the kubelet's kernel settings and the network plugin's forwarding. */
+/** What Kubernetes sets on its node: the kubelet's kernel settings, kube-proxy's table and the plugin's forwarding. */
 export async function readKubernetesOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
-  const [kubelet, cni] = await Promise.all([readKubelet(reader), readCni(reader)]);
-  return [...kubelet, ...cni];
+  const parts = await Promise.all([readKubelet(reader), readKubeProxy(reader), readCni(reader)]);
+  return parts.flat();
 }

@@ -1,6 +1,9 @@
-import { readKubernetesOwnership } from "./kubernetes-ownership.ts";
+import { readContainerRuntimes } from "./container-runtimes.ts";
+import { readEnabledLink } from "./enabled-units.ts";
 import type { FactReader } from "./fact-reader.ts";
 import type { OwnershipFacts } from "./host-facts.ts";
+import { readKubernetesOwnership } from "./kubernetes-ownership.ts";
+import { readOtherTuners } from "./other-tuners.ts";
 import { canonicalSysctlKey, readSysctlSettings } from "./sysctl-d.ts";
 import { readTunedOwnership } from "./tuned.ts";
 
@@ -13,17 +16,8 @@ async function readSysctlOwnership(reader: FactReader): Promise<OwnershipFacts[]
     key,
     source,
     value,
+    hold: "boot",
   }));
-}
-
-/** Folders where `systemctl enable` puts its links. */
-const WANTS = ["multi-user.target.wants", "basic.target.wants", "graphical.target.wants"] as const;
-
-/** Path of the link by which systemd starts `unit` at boot; `undefined` when it is not enabled. */
-export async function readEnabledLink(reader: FactReader, unit: string): Promise<string | undefined> {
-  const paths = WANTS.map((wants) => `/etc/systemd/system/${wants}/${unit}`);
-  const listings = await Promise.all(WANTS.map((wants) => reader.entries(`/etc/systemd/system/${wants}`)));
-  return paths.find((_, index) => listings[index]?.includes(unit) === true);
 }
 
 /**
@@ -37,7 +31,8 @@ async function readIrqbalanceOwnership(reader: FactReader): Promise<OwnershipFac
     reader.entries("/run/irqbalance"),
   ]);
   const source = link ?? (sockets.length > 0 ? "/run/irqbalance" : undefined);
-  return source === undefined ? [] : [{ owner: "irqbalance", key: "irq.affinity", source, value: null }];
+  if (source === undefined) return [];
+  return [{ owner: "irqbalance", key: "irq.affinity", source, value: null, hold: "always" }];
 }
 
 /**
@@ -63,10 +58,11 @@ async function readCloudInitOwnership(reader: FactReader): Promise<OwnershipFact
     key,
     source,
     value,
+    hold: "boot",
   }));
 }
 
-/** Who else sets knobs on this host, in a stable order: sysctl.d, TuneD, irqbalance, Kubernetes, cloud-init. */
+/** Who else sets knobs on this host, in a stable order: by what sets them, then as each lists them. */
 export async function readOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
   const tunedLink = readEnabledLink(reader, "tuned.service");
   const parts = await Promise.all([
@@ -75,6 +71,8 @@ export async function readOwnership(reader: FactReader): Promise<OwnershipFacts[
     readIrqbalanceOwnership(reader),
     readKubernetesOwnership(reader),
     readCloudInitOwnership(reader),
+    readContainerRuntimes(reader),
+    readOtherTuners(reader),
   ]);
   return parts.flat();
 }

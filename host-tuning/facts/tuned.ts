@@ -1,6 +1,14 @@
 import type { FactReader } from "./fact-reader.ts";
 import type { OwnershipFacts } from "./host-facts.ts";
 import { canonicalSysctlKey } from "./sysctl-d.ts";
+import {
+  type TunedProfile,
+  SECTION_OPTIONS,
+  expandVariables,
+  parseSections,
+  parseTunedProfile,
+  profileNames,
+} from "./tuned-profile.ts";
 
 const ACTIVE_PROFILE = "/etc/tuned/active_profile";
 
@@ -15,7 +23,10 @@ const PROFILE_DIRECTORIES = [
 /** Profiles that include each other deeper than this are taken for a circle. TuneD's own are at most four deep. */
 const MAX_INCLUDES = 32;
 
-/** What a section's plugin sets, by the names this project gives to families of knobs. `sysctl` is taken key by key. */
+/**
+ * What a section's plugin sets, by the names this project gives to families of knobs, for options that stand for no
+ * file of their own.
+ */
 const FAMILIES: Readonly<Record<string, string>> = {
   cpu: "cpu",
   vm: "memory",
@@ -27,50 +38,51 @@ const FAMILIES: Readonly<Record<string, string>> = {
   scheduler: "kernel.sched",
 };
 
-export interface TunedProfile {
-  readonly includes: readonly string[];
-  readonly sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
-}
+const CPU = "/sys/devices/system/cpu";
 
 /**
- * Parses tuned.conf: an INI file; `include` in [main] names profiles, with commas, that come before.
+ * The kernel's file, or the ethtool command, behind a plugin's option.
  *
- * @see https://github.com/redhat-performance/tuned/blob/master/doc/manual/modules/performance/con_tuned-profiles.adoc
+ * @see https://github.com/redhat-performance/tuned/tree/v2.20.0/tuned/plugins
  */
-export function parseTunedProfile(text: string): TunedProfile {
-  const sections = new Map<string, Map<string, string>>();
-  let section: Map<string, string> | undefined;
-  for (const raw of text.split("\n")) {
-    const line = raw.trim();
-    if (line === "" || line.startsWith("#") || line.startsWith(";")) continue;
-    const name = /^\[([^\]]+)\]$/.exec(line)?.[1];
-    if (name !== undefined) {
-      section = sections.get(name) ?? new Map<string, string>();
-      sections.set(name, section);
-      continue;
-    }
-    const equals = line.indexOf("=");
-    if (equals > 0) section?.set(line.slice(0, equals).trim(), line.slice(equals + 1).trim());
-  }
-  const include = sections.get("main")?.get("include") ?? "";
-  return {
-    includes: include
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => isProfileName(name)),
-    sections,
-  };
+const OPTION_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  cpu: {
+    governor: `${CPU}/cpufreq/policy*/scaling_governor`,
+    boost: `${CPU}/cpufreq/boost`,
+    energy_performance_preference: `${CPU}/cpufreq/policy*/energy_performance_preference`,
+    energy_perf_bias: `${CPU}/cpu*/power/energy_perf_bias`,
+    no_turbo: `${CPU}/intel_pstate/no_turbo`,
+    force_latency: "/dev/cpu_dma_latency",
+    pm_qos_resume_latency_us: `${CPU}/cpu*/power/pm_qos_resume_latency_us`,
+  },
+  vm: {
+    transparent_hugepages: "/sys/kernel/mm/transparent_hugepage/enabled",
+    transparent_hugepage: "/sys/kernel/mm/transparent_hugepage/enabled",
+    "transparent_hugepage.defrag": "/sys/kernel/mm/transparent_hugepage/defrag",
+    dirty_bytes: "vm.dirty_bytes",
+    dirty_ratio: "vm.dirty_ratio",
+    dirty_background_bytes: "vm.dirty_background_bytes",
+    dirty_background_ratio: "vm.dirty_background_ratio",
+  },
+  disk: { elevator: "/sys/block/*/queue/scheduler", readahead: "/sys/block/*/queue/read_ahead_kb" },
+  net: {
+    channels: "ethtool -L",
+    ring: "ethtool -G",
+    coalesce: "ethtool -C",
+    features: "ethtool -K",
+    pause: "ethtool -A",
+    mtu: "/sys/class/net/*/mtu",
+    txqueuelen: "/sys/class/net/*/tx_queue_len",
+    nf_conntrack_hashsize: "/sys/module/nf_conntrack/parameters/hashsize",
+  },
+};
+
+interface FoundProfile {
+  readonly path: string;
+  readonly profile: TunedProfile;
 }
 
-/** A name goes into a path: nothing that leads out of the profile folder. */
-function isProfileName(name: string): boolean {
-  return /^[\w.-]{1,100}$/.test(name) && !/^\.+$/.test(name);
-}
-
-async function readProfile(
-  reader: FactReader,
-  name: string,
-): Promise<{ path: string; profile: TunedProfile } | undefined> {
+async function readProfile(reader: FactReader, name: string): Promise<FoundProfile | undefined> {
   for (const directory of PROFILE_DIRECTORIES) {
     const path = `${directory}/${name}/tuned.conf`;
     const text = await reader.text(path);
@@ -80,31 +92,9 @@ async function readProfile(
   return undefined;
 }
 
-function claimsOf(path: string, profile: TunedProfile): OwnershipFacts[] {
-  const claims: OwnershipFacts[] = [];
-  for (const [section, settings] of profile.sections) {
-    const plugin = settings.get("type") ?? section;
-    if (plugin === "sysctl") {
-      for (const [key, value] of settings) {
-        if (key === "type" || key === "replace") continue;
-        claims.push({ owner: "tuned", key: canonicalSysctlKey(key), source: path, value });
-      }
-      continue;
-    }
-    const family = FAMILIES[plugin];
-    if (family !== undefined) claims.push({ owner: "tuned", key: family, source: path, value: null });
-  }
-  return claims;
-}
-
-/**
- * What the active TuneD profile sets, its includes first so that the last claim of a key is the one in force. Values may
- * hold TuneD's own variables and its `>` ("at least") and come as they are written.
- */
-export async function readTunedOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
-  const active =
-    (await reader.line(ACTIVE_PROFILE))?.split(/\s+/).filter((name) => isProfileName(name)) ?? [];
-  const claims = new Map<string, OwnershipFacts>();
+/** The profiles in force, each after those that it includes. */
+async function readProfiles(reader: FactReader, names: readonly string[]): Promise<FoundProfile[]> {
+  const ordered: FoundProfile[] = [];
   const seen = new Set<string>();
   const visit = async (name: string): Promise<void> => {
     if (seen.has(name) || seen.size >= MAX_INCLUDES) return;
@@ -112,8 +102,71 @@ export async function readTunedOwnership(reader: FactReader): Promise<OwnershipF
     const found = await readProfile(reader, name);
     if (found === undefined) return;
     for (const include of found.profile.includes) await visit(include);
-    for (const claim of claimsOf(found.path, found.profile)) claims.set(claim.key, claim);
+    ordered.push(found);
   };
-  for (const name of active) await visit(name);
-  return [...claims.values()];
+  for (const name of names) await visit(name);
+  return ordered;
+}
+
+/** Variables of all profiles; those that a file brings in (`include`) come where they stand. */
+async function readVariables(
+  reader: FactReader,
+  profiles: readonly FoundProfile[],
+): Promise<Map<string, string>> {
+  const variables = new Map<string, string>();
+  for (const { profile } of profiles) {
+    for (const [name, value] of profile.sections.get("variables") ?? []) {
+      if (name !== "include") {
+        variables.set(name, expandVariables(value, variables) ?? value);
+        continue;
+      }
+      const path = expandVariables(value, variables);
+      const text = path?.startsWith("/") === true ? await reader.text(path) : undefined;
+      for (const [section, settings] of parseSections(text ?? "")) {
+        for (const [key, text] of settings) variables.set(section === "" ? key : `${section}_${key}`, text);
+      }
+    }
+  }
+  return variables;
+}
+
+/** What a section sets: keys of sysctl, files of the kernel, or a family where neither is known. */
+function claimsOf(
+  plugin: string,
+  settings: ReadonlyMap<string, string>,
+): (readonly [key: string, value: string | null])[] {
+  const options = [...settings].filter(([option]) => !SECTION_OPTIONS.has(option));
+  if (plugin === "sysctl") return options.map(([key, value]) => [canonicalSysctlKey(key), value]);
+  if (plugin === "sysfs") return options.filter(([key]) => key.startsWith("/"));
+  const keys = OPTION_KEYS[plugin] ?? {};
+  const known = options.flatMap(([option, value]): [string, string][] => {
+    const key = keys[option];
+    return key === undefined ? [] : [[key, value]];
+  });
+  const family = FAMILIES[plugin];
+  const isRest = known.length < options.length || options.length === 0;
+  return family === undefined || !isRest ? known : [...known, [family, null]];
+}
+
+/**
+ * What the active TuneD profile sets, its includes first so that the last claim of a key is the one in force. A value
+ * may begin with TuneD's own `>` ("at least") or `<`; null is one that only TuneD can work out.
+ */
+export async function readTunedOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
+  const profiles = await readProfiles(reader, profileNames((await reader.line(ACTIVE_PROFILE)) ?? ""));
+  const variables = await readVariables(reader, profiles);
+  const claims = new Map<string, OwnershipFacts & { readonly section: string }>();
+  for (const { path, profile } of profiles) {
+    for (const [section, settings] of profile.sections) {
+      if (settings.get("replace") === "1" || settings.get("replace") === "true") {
+        for (const [key, claim] of claims) if (claim.section === section) claims.delete(key);
+      }
+      if (/^(0|false|no|n)$/i.test(settings.get("enabled") ?? "1")) continue;
+      for (const [key, value] of claimsOf(settings.get("type") ?? section, settings)) {
+        const expanded = value === null ? null : (expandVariables(value, variables) ?? null);
+        claims.set(key, { owner: "tuned", key, source: path, value: expanded, hold: "start", section });
+      }
+    }
+  }
+  return [...claims.values()].map(({ section: _, ...claim }) => claim);
 }
