@@ -1,9 +1,16 @@
+import { clocksourceCurrentClocksource } from "./clocksource-current-clocksource.ts";
+import { cpufreqBoost } from "./cpufreq-boost.ts";
+import { energyPerfBias } from "./energy-perf-bias.ts";
+import { energyPerformancePreference } from "./energy-performance-preference.ts";
 import { ethtoolChannelsCombined } from "./ethtool-channels-combined.ts";
 import { ethtoolRingRx } from "./ethtool-ring-rx.ts";
 import { ethtoolRingTx } from "./ethtool-ring-tx.ts";
 import { fsFileMax } from "./fs-file-max.ts";
 import { fsNrOpen } from "./fs-nr-open.ts";
 import { hugepagesNrHugepages } from "./hugepages-nr-hugepages.ts";
+import { intelPstateMinPerfPct } from "./intel-pstate-min-perf-pct.ts";
+import { intelPstateNoTurbo } from "./intel-pstate-no-turbo.ts";
+import { irqDefaultSmpAffinity } from "./irq-default-smp-affinity.ts";
 import { irqSmpAffinityList } from "./irq-smp-affinity-list.ts";
 import { kernelNumaBalancing } from "./kernel-numa-balancing.ts";
 import type { AnyKnob } from "./knob.ts";
@@ -21,6 +28,8 @@ import { netIpv4TcpWmem } from "./net-ipv4-tcp-wmem.ts";
 import { netNetfilterNfConntrackBuckets } from "./net-netfilter-nf-conntrack-buckets.ts";
 import { netNetfilterNfConntrackMax } from "./net-netfilter-nf-conntrack-max.ts";
 import { nvidiaPersistenceMode } from "./nvidia-persistence-mode.ts";
+import { platformProfile } from "./platform-profile.ts";
+import { pmQosResumeLatencyUs } from "./pm-qos-resume-latency-us.ts";
 import { queueAddRandom } from "./queue-add-random.ts";
 import { queueIoPoll } from "./queue-io-poll.ts";
 import { queueIoTimeout } from "./queue-io-timeout.ts";
@@ -33,6 +42,7 @@ import { queueScheduler } from "./queue-scheduler.ts";
 import { queueWbtLatUsec } from "./queue-wbt-lat-usec.ts";
 import { rpsCpus } from "./rps-cpus.ts";
 import { scalingGovernor } from "./scaling-governor.ts";
+import { smtControl } from "./smt-control.ts";
 import { sriovNumvfs } from "./sriov-numvfs.ts";
 import { systemdAllowedCpus } from "./systemd-allowed-cpus.ts";
 import { systemdLimitNofile } from "./systemd-limit-nofile.ts";
@@ -44,6 +54,8 @@ import { vmDirtyBytes } from "./vm-dirty-bytes.ts";
 import { vmMaxMapCount } from "./vm-max-map-count.ts";
 import { vmOvercommitMemory } from "./vm-overcommit-memory.ts";
 import { vmSwappiness } from "./vm-swappiness.ts";
+import { workqueueCpumask } from "./workqueue-cpumask.ts";
+import { workqueueWritebackCpumask } from "./workqueue-writeback-cpumask.ts";
 
 /**
  * Every knob, by family and then by id; a knob that another one resets (`after`) comes behind it. This is the order of
@@ -103,9 +115,21 @@ export const KNOBS: readonly AnyKnob[] = [
   ethtoolRingTx,
   rpsCpus,
   // irq
+  irqDefaultSmpAffinity,
   irqSmpAffinityList,
   // cpu
+  clocksourceCurrentClocksource,
+  cpufreqBoost,
+  energyPerfBias,
+  intelPstateMinPerfPct,
+  intelPstateNoTurbo,
+  platformProfile,
+  pmQosResumeLatencyUs,
   scalingGovernor,
+  energyPerformancePreference,
+  smtControl,
+  workqueueCpumask,
+  workqueueWritebackCpumask,
   // gpu
   nvidiaPersistenceMode,
 ];

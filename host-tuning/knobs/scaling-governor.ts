@@ -21,6 +21,11 @@ export const scalingGovernor = defineKnob<string>({
   survivesReboot: false,
   risk: { level: "low", what: "more power and heat" },
   isReversible: true,
+  anchors: {
+    TuneD: "performance in throughput-performance and latency-performance",
+    rpk: "performance, on as many policies as there are physical cores: siblings' policies are left out",
+    saptune: "performance",
+  },
   kernelDefault: "by the kernel's build: schedutil, or powersave under intel_pstate and amd_pstate",
   sources: [
     "https://docs.kernel.org/admin-guide/pm/cpufreq.html",
