@@ -24,7 +24,78 @@ export const nicFactsSchema = z.object({
   rxQueues: z.int(),
   txQueues: z.int(),
   irqs: z.array(z.int()).describe("Interrupts of this NIC's queues, ascending"),
-  sriov: z.object({ totalVirtualFunctions: z.int(), virtualFunctions: z.int() }).nullable(),
+  sriov: z
+    .object({
+      totalVirtualFunctions: z.int(),
+      virtualFunctions: z.int(),
+      functions: z
+        .array(
+          z.object({
+            index: z.int(),
+            pciAddress: z.string(),
+            driver: z.string().nullable(),
+            netdev: z
+              .string()
+              .nullable()
+              .describe("Its interface in our namespace, where a network driver has it"),
+            hasIommuGroup: z.boolean(),
+          }),
+        )
+        .describe("The virtual functions that there are"),
+    })
+    .nullable(),
+  kind: z.enum(["device", "bond", "bridge", "other"]).describe('What it is; "device" where isPhysical'),
+  master: z.string().nullable().describe("Bond, bridge or team that it is a port of"),
+  lower: z
+    .array(z.string())
+    .describe("What it is built on: the ports of a bond or bridge, the device beneath a VLAN"),
+  isForwarding: z
+    .boolean()
+    .describe("Packets that come in here go on to others: forwarding is on for it, or it is a bridge's port"),
+  exceeded: z
+    .record(z.string(), z.int())
+    .describe(
+      "Counters that no setting can bring down, by the driver's own names: the instance type's allowances that were exceeded (ENA)",
+    ),
+});
+
+export const rdmaFactsSchema = z.object({
+  devices: z.array(
+    z.object({
+      name: z.string().describe("mlx5_0, rxe0, efa_0"),
+      driver: z.string().nullable(),
+      pciAddress,
+      node: deviceNode,
+      nodeGuid: z.string().nullable(),
+      firmware: z.string().nullable(),
+      isEfa: z.boolean(),
+      ports: z.array(
+        z.object({
+          port: z.int(),
+          state: z.string().nullable().describe("ACTIVE, DOWN, INIT ..."),
+          physicalState: z.string().nullable(),
+          linkLayer: z.string().nullable().describe("InfiniBand, Ethernet (RoCE) or Unspecified (EFA)"),
+          rate: z.string().nullable(),
+          netdev: z.string().nullable(),
+          gidTypes: z.array(z.string()).describe("IB/RoCE v1, RoCE v2"),
+        }),
+      ),
+    }),
+  ),
+  netnsMode: z
+    .enum(["shared", "exclusive"])
+    .nullable()
+    .describe("Are RDMA devices seen in every network namespace, as `rdma system` shows"),
+  peerMemoryModule: z
+    .string()
+    .nullable()
+    .describe("nvidia_peermem or nv_peer_mem where loaded: GPUDirect RDMA without DMA-BUF"),
+  hasOpenNvidiaModule: z
+    .boolean()
+    .nullable()
+    .describe(
+      "The open NVIDIA kernel module, which GPUDirect RDMA by DMA-BUF needs; null without the driver",
+    ),
 });
 
 export const blockDeviceFactsSchema = z.object({
@@ -203,6 +274,17 @@ export const hostFactsSchema = z
       ),
     }),
     nics: z.array(nicFactsSchema),
+    rdma: rdmaFactsSchema,
+    softnet: z
+      .object({ processed: z.number(), dropped: z.number(), timeSqueezed: z.number() })
+      .nullable()
+      .describe("/proc/net/softnet_stat over all CPUs since boot; counters of 32 bits that wrap"),
+    passthrough: z
+      .object({
+        iommuGroups: z.int(),
+        lockdown: z.enum(["none", "integrity", "confidentiality"]).nullable(),
+      })
+      .describe("What handing a device to user space (vfio-pci) needs"),
     blockDevices: z.array(blockDeviceFactsSchema),
     irqs: z.array(irqFactsSchema),
     gpus: z.array(gpuFactsSchema),
@@ -215,6 +297,7 @@ export const hostFactsSchema = z
 
 export type HostFacts = z.output<typeof hostFactsSchema>;
 export type NicFacts = z.output<typeof nicFactsSchema>;
+export type RdmaFacts = z.output<typeof rdmaFactsSchema>;
 export type BlockDeviceFacts = z.output<typeof blockDeviceFactsSchema>;
 export type IrqFacts = z.output<typeof irqFactsSchema>;
 export type GpuFacts = z.output<typeof gpuFactsSchema>;

@@ -3,6 +3,7 @@ import type { Host } from "../sys/host.ts";
 import { readBlockDevices } from "./block-devices.ts";
 import { clockFacts, readClock } from "./clock.ts";
 import { cloudFacts } from "./cloud.ts";
+import { readCongestionControls } from "./congestion-controls.ts";
 import { cpuFacts, readCpu } from "./cpu.ts";
 import { readDistribution, readInitSystem } from "./distribution.ts";
 import { readDmi } from "./dmi.ts";
@@ -13,13 +14,17 @@ import { readIrqs } from "./irqs.ts";
 import { readArchitecture, readKernel, readPageBytes } from "./kernel.ts";
 import { memoryFacts, readMemory } from "./memory.ts";
 import { readNics } from "./nics.ts";
+import { readPassthrough } from "./passthrough.ts";
 import { nodesByCpu, numaFacts, readNumaNodes, readSoleNode } from "./numa.ts";
 import { readOwnership } from "./ownership.ts";
 import { readPciDevices } from "./pci.ts";
+import { readRdma } from "./rdma.ts";
+import { readSoftnet } from "./softnet.ts";
 import { readVirtualization, virtualizationFacts } from "./virtualization.ts";
 
 /**
- * Finds out what the host is, from its files alone: no process is started and nothing is asked over the network. Files
+ * Finds out what the host is, from its files: nothing is asked over the network, and a process is started only for what
+ * is in no file (ENA's allowances). Files
  * that do not depend on each other are read together. Never fails because of what a file holds: what cannot be read or
  * understood is absent from the facts and named in `unreadable`.
  */
@@ -44,19 +49,25 @@ export async function readFacts(host: Host): Promise<HostFacts> {
     readArchitecture(reader, cpu.info),
     readPciDevices(reader, nodes),
   ]);
-  const [pageBytes, irqs, blockDevices, gpus] = await Promise.all([
+  const [congestionControls, pageBytes, irqs, blockDevices, gpus] = await Promise.all([
+    readCongestionControls(reader, kernel.release),
     readPageBytes(reader, architecture, memory.defaultHugepageKiB),
     readIrqs(reader, pciDevices),
     readBlockDevices(reader, pciDevices),
     readGpus(reader, pciDevices),
   ]);
-  const nics = await readNics(reader, pciDevices, irqs);
+  const [nics, rdma, softnet, passthrough] = await Promise.all([
+    readNics(reader, pciDevices, irqs),
+    readRdma(reader, pciDevices),
+    readSoftnet(reader),
+    readPassthrough(reader),
+  ]);
   return {
     apiVersion: API_VERSION,
     kind: "HostFacts",
     hostname: kernel.hostname,
     architecture,
-    kernel: { release: kernel.release, commandLine: kernel.commandLine, pageBytes },
+    kernel: { release: kernel.release, commandLine: kernel.commandLine, pageBytes, congestionControls },
     distribution,
     initSystem,
     virtualization: virtualizationFacts(virtualization, dmi, cpu.info, architecture),
@@ -66,6 +77,9 @@ export async function readFacts(host: Host): Promise<HostFacts> {
     memory: memoryFacts(memory, nodes),
     numa: numaFacts(nodes, cpu.online),
     nics,
+    rdma,
+    softnet,
+    passthrough,
     blockDevices,
     irqs,
     gpus,

@@ -48,7 +48,12 @@ export function sampleNic(overrides: Partial<NicFacts> = {}): NicFacts {
     rxQueues: 8,
     txQueues: 8,
     irqs: [64, 65, 66, 67, 68, 69, 70, 71],
-    sriov: { totalVirtualFunctions: 64, virtualFunctions: 0 },
+    sriov: { totalVirtualFunctions: 64, virtualFunctions: 0, functions: [] },
+    kind: "device",
+    master: null,
+    lower: [],
+    isForwarding: false,
+    exceeded: {},
     ...overrides,
   };
 }
@@ -67,7 +72,12 @@ export function factsOfShape(shape: Partial<HostShape> = {}): HostFacts {
     kind: "HostFacts",
     hostname: "rack7-node3",
     architecture: "x86_64",
-    kernel: { release: "6.1.0-40-amd64", commandLine: "root=UUID=5b9a ro quiet", pageBytes: 4096 },
+    kernel: {
+      release: "6.1.0-40-amd64",
+      commandLine: "root=UUID=5b9a ro quiet",
+      pageBytes: 4096,
+      congestionControls: ["bbr", "cubic", "reno"],
+    },
     distribution: {
       id: "debian",
       idLike: [],
@@ -128,6 +138,9 @@ export function factsOfShape(shape: Partial<HostShape> = {}): HostFacts {
       })),
     },
     nics: [sampleNic({ speedMbitPerSec: nicMbitPerSec, node: nicNode })],
+    rdma: { devices: [], netnsMode: null, peerMemoryModule: null, hasOpenNvidiaModule: null },
+    softnet: { processed: 1_000_000, dropped: 0, timeSqueezed: 0 },
+    passthrough: { iommuGroups: 0, lockdown: "none" },
     blockDevices: [],
     irqs: [],
     gpus: [],
@@ -213,6 +226,7 @@ const arbitraryNic: fc.Arbitrary<NicFacts> = fc
       fc.record({
         totalVirtualFunctions: fc.integer({ min: 0, max: 256 }),
         virtualFunctions: fc.integer({ min: 0, max: 256 }),
+        functions: fc.constant([]),
       }),
     ),
   })
