@@ -6,10 +6,12 @@ import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { costReportSchema } from "../cost/report/cost-report.ts";
 import { hostPlanSchema } from "../host-tuning/engine/host-plan.ts";
 import { hostFactsSchema } from "../host-tuning/facts/host-facts.ts";
+import { DECLINED } from "../host-tuning/knobs/declined.ts";
 import { KNOBS } from "../host-tuning/knobs/index.ts";
 import type { AnyKnob } from "../host-tuning/knobs/knob.ts";
 import { hostProfileSchema } from "../host-tuning/profile/host-profile.ts";
 import { hostReportSchema } from "../host-tuning/report/host-report.ts";
+import { renderCoverage } from "./render-coverage.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..");
 
@@ -30,7 +32,11 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     const json = z.toJSONSchema(schema, { io, target: "draft-2020-12" });
     return [`docs/schemas/${file}.schema.json`, `${JSON.stringify(json, null, 2)}\n`];
   });
-  return new Map([...schemas, ["docs/knobs.md", renderKnobs(KNOBS)]]);
+  return new Map([
+    ...schemas,
+    ["docs/knobs.md", renderKnobs(KNOBS)],
+    ["docs/coverage.md", renderCoverage(KNOBS, DECLINED)],
+  ]);
 }
 
 /** The registry as a page. */
