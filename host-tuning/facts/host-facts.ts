@@ -207,6 +207,12 @@ export const hostFactsSchema = z
       })
       .nullable(),
     initSystem: z.enum(["systemd", "other"]),
+    bootLoader: z
+      .object({
+        kind: z.enum(["grub", "grub-bls", "systemd-boot", "unsupported"]),
+        because: z.string().describe("What was found"),
+      })
+      .describe("What starts this host, so where its kernel's arguments are kept"),
     virtualization: z.object({
       kind: z.enum([
         "none",

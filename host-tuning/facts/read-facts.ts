@@ -1,6 +1,7 @@
 import { API_VERSION } from "../profile/host-profile.ts";
 import type { Host } from "../sys/host.ts";
 import { readBlockDevices } from "./block-devices.ts";
+import { readBootLoader } from "./boot-loader.ts";
 import { clockFacts, readClock } from "./clock.ts";
 import { cloudFacts } from "./cloud.ts";
 import { readCongestionControls } from "./congestion-controls.ts";
@@ -56,11 +57,12 @@ export async function readFacts(host: Host): Promise<HostFacts> {
     readBlockDevices(reader, pciDevices),
     readGpus(reader, pciDevices),
   ]);
-  const [nics, rdma, softnet, passthrough] = await Promise.all([
+  const [nics, rdma, softnet, passthrough, bootLoader] = await Promise.all([
     readNics(reader, pciDevices, irqs),
     readRdma(reader, pciDevices),
     readSoftnet(reader),
     readPassthrough(reader),
+    readBootLoader(reader, kernel.commandLine, distribution),
   ]);
   return {
     apiVersion: API_VERSION,
@@ -70,6 +72,7 @@ export async function readFacts(host: Host): Promise<HostFacts> {
     kernel: { release: kernel.release, commandLine: kernel.commandLine, pageBytes, congestionControls },
     distribution,
     initSystem,
+    bootLoader,
     virtualization: virtualizationFacts(virtualization, dmi, cpu.info, architecture),
     cloud: cloudFacts(dmi, virtualization.hypervisorUuid),
     cpu: cpuFacts(cpu, nodesByCpu(reader, nodes, cpu.online)),

@@ -47,6 +47,7 @@ export function stableFacts(facts: HostFacts): unknown {
     kernel: { release: facts.kernel.release, pageBytes: facts.kernel.pageBytes },
     distribution: facts.distribution,
     initSystem: facts.initSystem,
+    bootLoader: facts.bootLoader.kind,
     virtualization: facts.virtualization.kind,
     cloud: { provider: facts.cloud.provider, instanceType: facts.cloud.instanceType },
     cpu: {

@@ -85,6 +85,7 @@ export function factsOfShape(shape: Partial<HostShape> = {}): HostFacts {
       prettyName: "Debian GNU/Linux 12 (bookworm)",
     },
     initSystem: "systemd",
+    bootLoader: { kind: "grub", because: "/boot/grub/grub.cfg and update-grub" },
     virtualization: { kind: "none", because: "no hypervisor flag" },
     cloud: { provider: "none", instanceType: null, because: "DMI names no cloud" },
     cpu: {
@@ -208,6 +209,14 @@ export function sampleProfile(input: Omit<HostProfileInput, "apiVersion" | "kind
   return hostProfileSchema.parse({ apiVersion: API_VERSION, kind: "HostProfile", ...input });
 }
 
+const SAMPLE_FUNCTION = {
+  index: 0,
+  pciAddress: "0000:81:10.0",
+  driver: "iavf",
+  netdev: "eno1v0",
+  hasIommuGroup: false,
+};
+
 const arbitraryNic: fc.Arbitrary<NicFacts> = fc
   .record({
     name: fc.stringMatching(/^[a-z]{2,4}[0-9]{1,3}$/),
@@ -226,7 +235,7 @@ const arbitraryNic: fc.Arbitrary<NicFacts> = fc
       fc.record({
         totalVirtualFunctions: fc.integer({ min: 0, max: 256 }),
         virtualFunctions: fc.integer({ min: 0, max: 256 }),
-        functions: fc.constant([]),
+        functions: fc.array(fc.constantFrom(SAMPLE_FUNCTION), { maxLength: 1 }),
       }),
     ),
   })
