@@ -30,6 +30,9 @@ import { netNetfilterNfConntrackMax } from "./net-netfilter-nf-conntrack-max.ts"
 import { nvidiaPersistenceMode } from "./nvidia-persistence-mode.ts";
 import { platformProfile } from "./platform-profile.ts";
 import { pmQosResumeLatencyUs } from "./pm-qos-resume-latency-us.ts";
+import { nvmeArray } from "./nvme-array.ts";
+import { nvmeFilesystem } from "./nvme-filesystem.ts";
+import { nvmeMount } from "./nvme-mount.ts";
 import { queueAddRandom } from "./queue-add-random.ts";
 import { queueIoPoll } from "./queue-io-poll.ts";
 import { queueIoTimeout } from "./queue-io-timeout.ts";
@@ -97,6 +100,9 @@ export const KNOBS: readonly AnyKnob[] = [
   transparentHugepageDefrag,
   transparentHugepageEnabled,
   // block
+  nvmeArray,
+  nvmeFilesystem,
+  nvmeMount,
   queueAddRandom,
   queueIoPoll,
   queueIoTimeout,

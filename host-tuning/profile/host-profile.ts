@@ -157,6 +157,13 @@ export const hostProfileSchema = z
           )
           .optional(),
         filesystem: z.enum(["xfs", "ext4"]).default("xfs"),
+        models: z
+          .array(z.string().min(1))
+          .max(16)
+          .optional()
+          .describe(
+            "Models of the disks that may be made into the layout; absent: a cloud's instance stores",
+          ),
       })
       .prefault({}),
     nics: z

@@ -1,0 +1,137 @@
+import * as z from "zod";
+import { TuningError } from "../errors.ts";
+import type { Host } from "../sys/host.ts";
+import { leave, setTo } from "./desired.ts";
+import { NO_INSTANCE_STORE, storeDisks, storeUuid } from "./instance-store.ts";
+import { defineKnob, type Write } from "./knob.ts";
+
+const UNIT_FOLDER = "/etc/systemd/system";
+
+/** How long a boot, or we, wait for the device: less than the 30 s that a tool may take. */
+const JOB_TIMEOUT_SECONDS = 25;
+
+/**
+ * nvme.mount: the instance store mounted, now and at every boot.
+ *
+ * By a systemd mount unit of its own that names the file system by UUID: fstab stays as it is, and no other file system
+ * can be mounted by mistake. noatime, since a read should not be a write; nofail, since a host whose instance store has
+ * gone must still boot. A folder that holds files is refused, as the mount would hide them.
+ */
+export const nvmeMount = defineKnob<string>({
+  id: "nvme.mount",
+  title: "The instance store mounted",
+  family: "block",
+  unit: "text",
+  scope: "disk",
+  phase: "late",
+  takesEffect: "now",
+  survivesReboot: true,
+  risk: { level: "low", what: "a service that ran before goes on with the files below the mount" },
+  isReversible: true,
+  kernelDefault: "none",
+  anchors: { "EKS AMI": "mount units for /mnt/k8s-disks, noatime" },
+  sources: [
+    "https://man7.org/linux/man-pages/man5/systemd.mount.5.html",
+    "https://man7.org/linux/man-pages/man8/mount.8.html",
+  ],
+  value: z.string().regex(/^[0-9a-f-]{36}$/, "a file system's UUID"),
+
+  targets(facts, profile) {
+    const { mountPath } = profile.nvme;
+    if (mountPath === undefined || facts.initSystem !== "systemd") return [];
+    return storeDisks(facts, profile).length === 0 ? [] : [{ name: mountPath }];
+  },
+  absentBecause: `${NO_INSTANCE_STORE}, or no nvme.mountPath, or no systemd`,
+
+  async read(host, target) {
+    const mounted = await readMounted(host, target.name);
+    if (mounted !== undefined) return mounted;
+    if (!(await host.exists(target.name))) return "no folder";
+    const held = await host.list(target.name);
+    return held.length === 0 ? "none" : `hides ${held.length} entries`;
+  },
+
+  desired({ facts, profile, current, target }) {
+    const uuid = storeUuid(
+      storeDisks(facts, profile).map(({ wwid }) => wwid),
+      "filesystem",
+    );
+    if (uuid === undefined) return leave("a disk has no wwid to know its file system by");
+    if (!profile.consent.includes("data-loss") || !profile.consent.includes("irreversible")) {
+      return leave('the file system needs the profile\'s consent "irreversible" and "data-loss"');
+    }
+    if (current !== uuid && current !== "none" && current !== "no folder") {
+      const what = current.startsWith("hides") ? `the mount ${current} there` : `${current} is mounted there`;
+      throw new TuningError("HOST_READ", target.name, `Cannot mount at ${target.name}: ${what}`);
+    }
+    return setTo(uuid, "nvme.mountPath");
+  },
+
+  writes(value, target, before) {
+    const unit = `${escapePath(target.name)}.mount`;
+    const unitPath = `${UNIT_FOLDER}/${unit}`;
+    const reload = [["systemctl", "daemon-reload"]] as const;
+    const folder: Write[] =
+      before === "no folder"
+        ? [
+            {
+              kind: "tool",
+              command: ["mkdir", "--parents", target.name],
+              undo: ["rmdir", "--ignore-fail-on-non-empty", target.name],
+            },
+          ]
+        : [];
+    return [
+      ...folder,
+      { kind: "config-file", path: unitPath, text: unitText(value, target.name), reload },
+      {
+        kind: "config-file",
+        path: `${UNIT_FOLDER}/local-fs.target.d/50-bedplate-instance-store.conf`,
+        text: `# Written by bedplate, taken back by bedplate rollback.\n[Unit]\nWants=${unit}\n`,
+        reload,
+      },
+      { kind: "tool", command: ["systemctl", "daemon-reload"], undo: ["systemctl", "daemon-reload"] },
+      { kind: "tool", command: ["systemctl", "start", unit], undo: ["systemctl", "stop", unit] },
+    ];
+  },
+});
+
+function unitText(uuid: string, where: string): string {
+  return [
+    "# Written by bedplate, taken back by bedplate rollback.",
+    "[Unit]",
+    "Description=Instance store",
+    `JobTimeoutSec=${JOB_TIMEOUT_SECONDS}s`,
+    "[Mount]",
+    `What=/dev/disk/by-uuid/${uuid}`,
+    `Where=${where}`,
+    "Options=noatime,nofail",
+    "",
+  ].join("\n");
+}
+
+/** UUID of what is mounted at `path`; its type and source where udev knows no UUID; `undefined` when nothing is. */
+async function readMounted(host: Host, path: string): Promise<string | undefined> {
+  const text = (await host.readText("/proc/self/mountinfo")) ?? "";
+  const mount = text
+    .split("\n")
+    .map((line) => line.split(" "))
+    .findLast((fields) => fields[4] === path);
+  if (mount === undefined) return undefined;
+  const rest = mount.slice(mount.indexOf("-") + 1);
+  const number = mount[2] ?? "";
+  const device = (await host.realPath(`/sys/dev/block/${number}`))?.split("/").at(-1);
+  for (const uuid of await host.list("/dev/disk/by-uuid")) {
+    if (device !== undefined && (await host.realPath(`/dev/disk/by-uuid/${uuid}`)) === `/dev/${device}`)
+      return uuid.toLowerCase();
+  }
+  return `${rest[0] ?? "something"} of ${rest[1] ?? "somewhere"}`;
+}
+
+/** A path as systemd names its unit: /mnt/fast-disk is mnt-fast\x2ddisk. */
+export function escapePath(path: string): string {
+  return path
+    .replaceAll(/^\/+|\/+$/g, "")
+    .replaceAll(/[^A-Za-z0-9:_./]|^\./g, (character) => String.raw`\x${character.charCodeAt(0).toString(16)}`)
+    .replaceAll("/", "-");
+}
