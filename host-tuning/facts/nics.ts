@@ -1,3 +1,4 @@
+import { readExceeded } from "./ethtool-statistics.ts";
 import { parseDefaultRoutes4, parseDefaultRoutes6 } from "./default-routes.ts";
 import type { FactReader } from "./fact-reader.ts";
 import type { IrqFacts, NicFacts } from "./host-facts.ts";
@@ -25,6 +26,24 @@ function irqsOf(name: string, device: PciDevice | undefined, irqs: readonly IrqF
   return irqs.filter(({ action }) => action.split(/[-@:, ]/).includes(name));
 }
 
+type VirtualFunction = NonNullable<NicFacts["sriov"]>["functions"][number];
+
+async function readFunction(
+  reader: FactReader,
+  link: string,
+  index: number,
+): Promise<VirtualFunction | undefined> {
+  const path = await reader.realPath(link);
+  const pciAddress = path === undefined ? null : pciAddressOf(path);
+  if (path === undefined || pciAddress === null) return undefined;
+  const [driver, interfaces, hasIommuGroup] = await Promise.all([
+    reader.driver(path),
+    reader.entries(`${path}/net`),
+    reader.exists(`${path}/iommu_group`),
+  ]);
+  return { index, pciAddress, driver: driver ?? null, netdev: interfaces[0] ?? null, hasIommuGroup };
+}
+
 async function readSriov(
   reader: FactReader,
   device: PciDevice | undefined,
@@ -36,8 +55,19 @@ async function readSriov(
     reader.count(`${directory}/sriov_numvfs`),
     reader.entries(directory),
   ]);
+  const indexes = entries.flatMap((entry) => /^virtfn(\d{1,4})$/.exec(entry)?.[1] ?? []);
+  const functions = await Promise.all(
+    indexes.map((index) => readFunction(reader, `${directory}/virtfn${index}`, Number(index))),
+  );
   return {
-    sriov: total === undefined ? null : { totalVirtualFunctions: total, virtualFunctions: current ?? 0 },
+    sriov:
+      total === undefined
+        ? null
+        : {
+            totalVirtualFunctions: total,
+            virtualFunctions: current ?? 0,
+            functions: functions.filter((found) => found !== undefined).toSorted((a, b) => a.index - b.index),
+          },
     // Only a virtual function has a link to its physical one. In a guest it is gone: there it is a NIC like others.
     isVirtualFunction: entries.includes("physfn"),
   };
@@ -59,10 +89,24 @@ async function isRepresentor(reader: FactReader, directory: string): Promise<boo
   return port !== undefined && /^(c\d+)?pf\d+(vf|sf)\d+$/.test(port);
 }
 
-interface NicReading {
-  readonly facts: NicFacts;
-  /** Devices that this one is built on: the ports of a bridge or bond, the device beneath a VLAN. */
-  readonly lower: readonly string[];
+/** What an interface is, by the folders that the kernel gives it: `bonding` to a bond, `bridge` to a bridge. */
+function kindOf(entries: readonly string[], isPhysical: boolean): NicFacts["kind"] {
+  if (isPhysical) return "device";
+  if (entries.includes("bonding")) return "bond";
+  return entries.includes("bridge") ? "bridge" : "other";
+}
+
+/** Does the kernel hand packets from this interface on: by routing (either family), or as a bridge's port. */
+async function readForwarding(
+  reader: FactReader,
+  name: string,
+  entries: readonly string[],
+): Promise<boolean> {
+  if (entries.includes("brport")) return true;
+  const switches = await Promise.all(
+    ["ipv4", "ipv6"].map((family) => reader.integer(`/proc/sys/net/${family}/conf/${name}/forwarding`)),
+  );
+  return switches.some((value) => value !== undefined && value > 0);
 }
 
 async function readNic(
@@ -70,25 +114,28 @@ async function readNic(
   name: string,
   pciDevices: ReadonlyMap<string, PciDevice>,
   irqs: readonly IrqFacts[],
-): Promise<NicReading | undefined> {
+): Promise<NicFacts | undefined> {
   const directory = `${NET_DIRECTORY}/${name}`;
   // Plain files lie here too, as bonding_masters; the entries of a device tell it from them.
   const entries = await reader.entries(directory);
   if (entries.length === 0) return undefined;
-  const [devicePath, driver, isSwitchPort, address, speed, mtu, operState, queues] = await Promise.all([
-    reader.realPath(`${directory}/device`),
-    reader.driver(`${directory}/device`),
-    isRepresentor(reader, directory),
-    reader.label(`${directory}/address`),
-    readSpeed(reader, directory),
-    reader.count(`${directory}/mtu`),
-    reader.label(`${directory}/operstate`),
-    reader.entries(`${directory}/queues`),
-  ]);
+  const [devicePath, driver, isSwitchPort, address, speed, mtu, operState, queues, master, isForwarding] =
+    await Promise.all([
+      reader.realPath(`${directory}/device`),
+      reader.driver(`${directory}/device`),
+      isRepresentor(reader, directory),
+      reader.label(`${directory}/address`),
+      readSpeed(reader, directory),
+      reader.count(`${directory}/mtu`),
+      reader.label(`${directory}/operstate`),
+      reader.entries(`${directory}/queues`),
+      reader.linkName(`${directory}/master`),
+      readForwarding(reader, name, entries),
+    ]);
   const pciAddress = devicePath === undefined ? null : pciAddressOf(devicePath);
   const device = pciAddress === null ? undefined : pciDevices.get(pciAddress);
   const isPhysical = devicePath !== undefined && !isSwitchPort;
-  const facts: NicFacts = {
+  return {
     name,
     driver: driver ?? null,
     pciAddress,
@@ -103,24 +150,28 @@ async function readNic(
     txQueues: queues.filter((queue) => /^tx-\d+$/.test(queue)).length,
     irqs: isPhysical ? queueIrqs(irqsOf(name, device, irqs)) : [],
     ...(await readSriov(reader, isPhysical ? device : undefined)),
+    kind: kindOf(entries, isPhysical),
+    master: master ?? null,
+    lower: entries.flatMap((entry) => /^lower_(.+)$/.exec(entry)?.[1] ?? []),
+    isForwarding,
+    exceeded: driver === "ena" ? await readExceeded(reader.host, name) : {},
   };
-  return { facts, lower: entries.flatMap((entry) => /^lower_(.+)$/.exec(entry)?.[1] ?? []) };
 }
 
 /**
  * Names of the devices with a default route and of what they are built on down to the wire: cutting any of these cuts the
  * host off. A container's port in the same bridge (veth, tap) leads nowhere and is none of them.
  */
-function withLower(direct: Iterable<string>, nics: readonly NicReading[]): Set<string> {
-  const byName = new Map(nics.map((nic) => [nic.facts.name, nic]));
+function withLower(direct: Iterable<string>, nics: readonly NicFacts[]): Set<string> {
+  const byName = new Map(nics.map((nic) => [nic.name, nic]));
   const found = new Set<string>();
   const open = [...direct];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     if (found.has(name)) continue;
     found.add(name);
     const ports = (byName.get(name)?.lower ?? []).flatMap((port) => byName.get(port) ?? []);
-    const ways = ports.filter(({ facts, lower }) => facts.isPhysical || lower.length > 0);
-    open.push(...ways.map(({ facts }) => facts.name));
+    const ways = ports.filter(({ isPhysical, lower }) => isPhysical || lower.length > 0);
+    open.push(...ways.map((way) => way.name));
   }
   return found;
 }
@@ -147,5 +198,5 @@ export async function readNics(
     [...parseDefaultRoutes4(routes4 ?? ""), ...parseDefaultRoutes6(routes6 ?? "")],
     nics,
   );
-  return nics.map(({ facts }) => ({ ...facts, carriesDefaultRoute: carriers.has(facts.name) }));
+  return nics.map((nic) => ({ ...nic, carriesDefaultRoute: carriers.has(nic.name) }));
 }

@@ -65,12 +65,23 @@ function virtualFunctions(): HostTree {
   return {
     ...pciDevice(
       "0000:41:00.0",
-      { class: "0x020000\n", numa_node: "1\n", sriov_totalvfs: "7\n", sriov_numvfs: "1\n" },
+      {
+        class: "0x020000\n",
+        numa_node: "1\n",
+        sriov_totalvfs: "7\n",
+        sriov_numvfs: "1\n",
+        virtfn0: { link: "../0000:41:10.0" },
+      },
       "igb",
     ),
     ...pciDevice(
       "0000:41:10.0",
-      { class: "0x020000\n", numa_node: "1\n", physfn: { link: "../0000:41:00.0" } },
+      {
+        class: "0x020000\n",
+        numa_node: "1\n",
+        physfn: { link: "../0000:41:00.0" },
+        iommu_group: { link: "../../../kernel/iommu_groups/7" },
+      },
       "igbvf",
     ),
     "/sys/class/net/enp65s0": { link: "../../devices/pci0000:41/0000:41:00.0/net/enp65s0" },
@@ -94,12 +105,20 @@ function stackedNics(): HostTree {
     tree[`/sys/devices/virtual/net/${name}/operstate`] = "up\n";
     for (const port of lower) {
       tree[`/sys/devices/virtual/net/${name}/lower_${port}`] = { link: `../../../../class/net/${port}` };
+      const home = port.startsWith("enp") ? "pci0000:41/0000:41:00.0" : "virtual";
+      tree[`/sys/devices/${home}/net/${port}/master`] = { link: `/sys/devices/virtual/net/${name}` };
     }
   };
   virtual("br0", ["bond0", "veth1"]);
   virtual("bond0", ["enp65s0"]);
   virtual("veth1", []);
   tree["/sys/class/net/bonding_masters"] = "bond0\n";
+  tree["/sys/devices/virtual/net/bond0/bonding/slaves"] = "enp65s0\n";
+  tree["/sys/devices/virtual/net/br0/bridge/stp_state"] = "0\n";
+  tree["/sys/devices/virtual/net/bond0/brport/state"] = "3\n";
+  tree["/sys/devices/virtual/net/veth1/brport/state"] = "3\n";
+  tree["/proc/sys/net/ipv4/conf/ens3/forwarding"] = "0\n";
+  tree["/proc/sys/net/ipv6/conf/ens3/forwarding"] = "1\n";
   return tree;
 }
 
@@ -142,6 +161,43 @@ function disks(): HostTree {
     "/sys/block/loop1": { link: "../devices/virtual/block/loop1" },
     "/sys/devices/virtual/block/loop1/size": "8\n",
     "/sys/devices/virtual/block/loop1/ro": "1\n",
+  };
+}
+
+/** The RoCE device of the igb port's slot, as mlx5 shows one, and soft-RoCE, which has no device below it. */
+function rdma(): HostTree {
+  const device = "/sys/devices/pci0000:41/0000:41:00.0/infiniband/mlx5_0";
+  const soft = "/sys/devices/virtual/infiniband/rxe0";
+  const port = (state: string): Record<string, TreeEntry> => ({
+    state: `${state}\n`,
+    phys_state: "5: LinkUp\n",
+    link_layer: "Ethernet\n",
+    rate: "25 Gb/sec (1X EDR)\n",
+    "gid_attrs/types/0": "IB/RoCE v1\n",
+    "gid_attrs/types/1": "RoCE v2\n",
+    "gid_attrs/ndevs/0": "enp65s0\n",
+    "gid_attrs/ndevs/1": "enp65s0\n",
+  });
+  const portOf = (directory: string, state: string): HostTree =>
+    Object.fromEntries(
+      Object.entries(port(state)).map(([name, entry]) => [`${directory}/ports/1/${name}`, entry]),
+    );
+  return {
+    "/sys/class/infiniband/mlx5_0": {
+      link: "../../devices/pci0000:41/0000:41:00.0/infiniband/mlx5_0",
+    },
+    "/sys/class/infiniband/rxe0": { link: "../../devices/virtual/infiniband/rxe0" },
+    [`${device}/device`]: { link: "../../../0000:41:00.0" },
+    [`${device}/node_guid`]: "9803:9b03:0001:0002\n",
+    [`${device}/fw_ver`]: "20.38.1002\n",
+    ...portOf(device, "4: ACTIVE"),
+    [`${soft}/node_guid`]: "5054:00ff:feb0:0001\n",
+    [`${soft}/fw_ver`]: "\n",
+    ...portOf(soft, "1: DOWN"),
+    "/sys/module/ib_core/parameters/netns_mode": "Y\n",
+    "/sys/module/nvidia_peermem/version": "550.54.15\n",
+    "/proc/driver/nvidia/version":
+      "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build\n",
   };
 }
 
@@ -209,7 +265,11 @@ export function busyHost(): HostTree {
     ...stackedNics(),
     ...disks(),
     ...gpus(),
+    ...rdma(),
     ...owners(),
+    "/proc/net/softnet_stat": "0000007d 00000000 00000002 00000000\n00000018 00000001 00000003 00000000\n",
+    "/sys/kernel/iommu_groups/7/type": "DMA-FQ\n",
+    "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n",
     "/proc/sys/kernel/arch": "x86_64\n",
     "/proc/net/route":
       "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\nbr0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\nens3\t0000FEA9\t00000000\t0001\t0\t0\t100\t0000FFFF\t0\t0\t0\n",

@@ -3,10 +3,27 @@ import { parseDefaultRoutes4, parseDefaultRoutes6 } from "../../../host-tuning/f
 import { FactReader } from "../../../host-tuning/facts/fact-reader.ts";
 import type { NicFacts } from "../../../host-tuning/facts/host-facts.ts";
 import { queueIrqs, readNics } from "../../../host-tuning/facts/nics.ts";
+import type { Host } from "../../../host-tuning/sys/host.ts";
 import { openHost } from "../../../host-tuning/sys/live-host.ts";
 import { createHostRoot } from "../../helpers/host-root.ts";
 import { busyHost, pciDevice } from "./busy-host.ts";
+import { ENA_STATISTICS } from "../knobs/ethtool-output.ts";
 import { factsOf, hostFailingAt, readFailure } from "./facts-of.ts";
+
+/** The methods of a host as plain functions, so that one can be replaced. */
+function bound(host: Host): Host {
+  return {
+    root: host.root,
+    isLive: host.isLive,
+    readText: (path) => host.readText(path),
+    list: (path) => host.list(path),
+    exists: (path) => host.exists(path),
+    realPath: (path) => host.realPath(path),
+    writeKernelFile: (path, text) => host.writeKernelFile(path, text),
+    writeConfigFile: (path, text) => host.writeConfigFile(path, text),
+    runTool: (tool, args) => host.runTool(tool, args),
+  };
+}
 
 async function nicsByName(): Promise<Record<string, NicFacts>> {
   const { nics } = await factsOf(busyHost());
@@ -30,7 +47,12 @@ describe("readNics()", () => {
       rxQueues: 8,
       txQueues: 8,
       irqs: [64, 65, 66, 67, 68, 69, 70, 71],
-      sriov: { totalVirtualFunctions: 64, virtualFunctions: 0 },
+      sriov: { totalVirtualFunctions: 64, virtualFunctions: 0, functions: [] },
+      kind: "device",
+      master: null,
+      lower: [],
+      isForwarding: false,
+      exceeded: {},
     });
   });
 
@@ -51,7 +73,19 @@ describe("readNics()", () => {
     expect(nics["enp65s0"]).toMatchObject({
       isPhysical: true,
       isVirtualFunction: false,
-      sriov: { totalVirtualFunctions: 7, virtualFunctions: 1 },
+      sriov: {
+        totalVirtualFunctions: 7,
+        virtualFunctions: 1,
+        functions: [
+          {
+            index: 0,
+            pciAddress: "0000:41:10.0",
+            driver: "igbvf",
+            netdev: "enp65s0v0",
+            hasIommuGroup: true,
+          },
+        ],
+      },
     });
     expect(nics["enp65s0v0"]).toMatchObject({ isPhysical: true, isVirtualFunction: true, sriov: null });
     expect(nics["enp65s0_0"]).toMatchObject({ isPhysical: false, isVirtualFunction: false, sriov: null });
@@ -71,6 +105,43 @@ describe("readNics()", () => {
       "lo",
       "veth1",
     ]);
+  });
+
+  test("calls a bond a bond and its ports physical, by the names that the kernel really has", async () => {
+    const nics = await nicsByName();
+    expect(nics["bond0"]).toMatchObject({
+      kind: "bond",
+      master: "br0",
+      lower: ["enp65s0"],
+      isPhysical: false,
+    });
+    expect(nics["br0"]).toMatchObject({ kind: "bridge", master: null, lower: ["bond0", "veth1"] });
+    expect(nics["enp65s0"]).toMatchObject({ kind: "device", master: "bond0", isPhysical: true });
+    expect(nics["bonding_masters"]).toBeUndefined();
+  });
+
+  test("says which interfaces hand packets on: routers of either family, ports of a bridge", async () => {
+    const nics = Object.values(await nicsByName());
+    expect(nics.filter((nic) => nic.isForwarding).map(({ name }) => name)).toEqual([
+      "bond0",
+      "ens3",
+      "veth1",
+    ]);
+  });
+
+  test("names the allowances of the instance type that an ENA device has exceeded", async () => {
+    await using root = await createHostRoot({
+      ...pciDevice("0000:00:05.0", { class: "0x020000\n" }, "ena"),
+      "/sys/class/net/ens5": { link: "../../devices/pci0000:00/0000:00:05.0/net/ens5" },
+      "/sys/devices/pci0000:00/0000:00:05.0/net/ens5/device": { link: "../../../0000:00:05.0" },
+    });
+    // Stands in for ethtool on a device that this machine lacks.
+    const host = {
+      ...bound(openHost(root.root)),
+      runTool: () => Promise.resolve({ exitCode: 0, stdout: ENA_STATISTICS, stderr: "" }),
+    };
+    const nics = await readNics(new FactReader(host), new Map(), []);
+    expect(nics[0]?.exceeded).toEqual({ bw_out_allowance_exceeded: 52_145, pps_allowance_exceeded: 7 });
   });
 
   test("takes interrupts by name for a NIC that is not on PCI", async () => {

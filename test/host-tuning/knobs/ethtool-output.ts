@@ -89,3 +89,23 @@ TCP data split:\t\tn/a
 
 /** What ethtool says on stderr, with exit code 1, where the driver does not know the question. */
 export const NOT_SUPPORTED = "netlink error: Operation not supported\n";
+
+/** The head of `ethtool -S` on ENA, in the documented form (amzn-drivers, ENA_Linux_Best_Practices). */
+export const ENA_STATISTICS = `NIC statistics:
+     total_resets: 0
+     reset_fail: 0
+     tx_timeout: 0
+     wd_expired: 0
+     interface_up: 1
+     interface_down: 0
+     admin_q_pause: 0
+     bw_in_allowance_exceeded: 0
+     bw_out_allowance_exceeded: 52145
+     pps_allowance_exceeded: 7
+     conntrack_allowance_exceeded: 0
+     conntrack_allowance_available: 136812
+     linklocal_allowance_exceeded: 0
+     queue_0_tx_cnt: 199
+     queue_0_rx_overruns: 12
+     rx_overruns: 0
+`;

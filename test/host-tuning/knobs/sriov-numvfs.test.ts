@@ -13,7 +13,7 @@ const IGB = sampleNic({
   name: "ens1",
   driver: "igb",
   pciAddress: "0000:41:00.0",
-  sriov: { totalVirtualFunctions: 7, virtualFunctions: 0 },
+  sriov: { totalVirtualFunctions: 7, virtualFunctions: 0, functions: [] },
 });
 const FACTS = { ...factsOfShape(), nics: [sampleNic(), IGB] };
 
@@ -90,7 +90,7 @@ describe("sriov_numvfs", () => {
 
 describe("waitsForFunctions()", () => {
   const two: Entries = [{ match: { driver: "igb" }, virtualFunctions: 2 }];
-  const made = { ...IGB, sriov: { totalVirtualFunctions: 7, virtualFunctions: 2 } };
+  const made = { ...IGB, sriov: { totalVirtualFunctions: 7, virtualFunctions: 2, functions: [] } };
 
   it("holds a NIC's queues back in the run that makes its functions, and only then", () => {
     expect(waitsForFunctions(IGB, sampleProfile({ sriov: two }))).toMatch(/^making 2 virtual functions/);
