@@ -89,15 +89,14 @@ export function decideOwnership(
 }
 
 function verdictOn(opponent: OwnershipFacts, isOverride: boolean): OwnershipVerdict {
-  const { owner, source, value } = opponent;
+  const { owner, source, value, hold = "boot" } = opponent;
   const theirs = value === null ? "a value of its own" : `"${value}"`;
-  switch (opponent.hold ?? "boot") {
+  switch (hold) {
     case "required":
       return { kind: "refuse", because: `${owner} needs ${theirs} here and fails with another (${source})` };
     case "always":
     case "start": {
-      const when =
-        opponent.hold === "always" ? "sets it again and again" : `sets it to ${theirs} when it starts`;
+      const when = hold === "always" ? "sets it again and again" : `sets it to ${theirs} when it starts`;
       return isOverride
         ? { kind: "take-over", because: `taken from ${owner}, which ${when} (${source})` }
         : {
@@ -115,6 +114,7 @@ function verdictOn(opponent: OwnershipFacts, isOverride: boolean): OwnershipVerd
     case "containers":
       return FREE;
   }
+  return hold satisfies never;
 }
 
 /** Do they want what we want: the same text, or in TuneD's words at least (`>`) or at most (`<`) so much. */

@@ -9,6 +9,17 @@ import type { Host } from "../sys/host.ts";
 import { digestOf } from "./canonical-json.ts";
 import type { HostPlan, PlanStep } from "./host-plan.ts";
 import { isSame, isSatisfied, nameOf, textOf } from "./knob-values.ts";
+import {
+  type OwnChange,
+  type Past,
+  type PutBack,
+  type RestoringWrite,
+  forgottenSteps,
+  isStillRight,
+  ownChangeOf,
+  putBackOf,
+  writeOfOriginal,
+} from "./own-changes.ts";
 import { claimText, claimsOn, decideOwnership } from "./ownership.ts";
 import { checkWrite } from "./write-guard.ts";
 
@@ -25,6 +36,8 @@ export interface PlanInput {
   readonly profileSource?: string;
   /** Only these steps: one device that was added, or what has drifted. Absent: all. */
   readonly isChosen?: (knob: AnyKnob, target: Target) => boolean;
+  /** What Bedplate did here before; absent where the journal may not be read, and our values count as the host's then. */
+  readonly past?: Past | undefined;
 }
 
 /** A plan's step with the knob it came from and its values as the knob typed them. */
@@ -35,6 +48,10 @@ export interface Decision {
   readonly before: unknown;
   readonly after: unknown;
   readonly writes: readonly Write[];
+  /** What an earlier profile changed comes back: from the journal, or by the knob's own writes. */
+  readonly putBack?: PutBack | undefined;
+  /** As good is not enough: we had set more before, and this value is wanted now. */
+  readonly isExact: boolean;
 }
 
 export interface DecidedPlan {
@@ -60,7 +77,8 @@ export async function decideHost(input: PlanInput): Promise<DecidedPlan> {
   const chosen = knobs
     .filter((knob) => phase === "all" || knob.phase === phase)
     .toSorted((a, b) => Number(a.phase === "late") - Number(b.phase === "late"));
-  const decisions = (await Promise.all(chosen.map((knob) => decideKnob(knob, input)))).flat();
+  const asked = (await Promise.all(chosen.map((knob) => decideKnob(knob, input)))).flat();
+  const decisions = [...asked, ...(await decideForgotten(asked, chosen, input))];
   const steps = decisions.map((decision) => decision.step);
   return {
     decisions,
@@ -102,6 +120,29 @@ export async function decideKnob(knob: AnyKnob, input: PlanInput): Promise<Decis
   return [decision(knob, WHOLE_HOST, input, { action: "unsupported", because })];
 }
 
+/** What an earlier profile set on targets that this one does not name. */
+async function decideForgotten(
+  asked: readonly Decision[],
+  chosen: readonly AnyKnob[],
+  input: PlanInput,
+): Promise<Decision[]> {
+  const keys = new Set(asked.map(({ step }) => step.key));
+  const decisions = forgottenSteps(input.past, keys, digestOf(input.profile)).map(async ({ latest }) => {
+    const knob = chosen.find(({ id }) => id === latest.knob);
+    const target = { name: latest.target };
+    if (knob === undefined || input.isChosen?.(knob, target) === false) return [];
+    try {
+      const before = await knob.read(input.host, target);
+      if (before === undefined) return [];
+      const own = await ownChangeOf(input.past, input.host, { knob, target, before });
+      return own === undefined ? [] : [decidePutBack(own, { knob, target, input, before, because: "" })];
+    } catch (error) {
+      return [undecided(knob, target, input, undefined, error)];
+    }
+  });
+  return (await Promise.all(decisions)).flat();
+}
+
 async function decideTarget(knob: AnyKnob, target: Target, input: PlanInput): Promise<Decision> {
   let before: unknown;
   try {
@@ -111,27 +152,44 @@ async function decideTarget(knob: AnyKnob, target: Target, input: PlanInput): Pr
       const because = `this host has no ${nameOf(knob, target)}${range}`;
       return decision(knob, target, input, { action: "unsupported", because });
     }
-    return decideValue(knob, target, input, before);
+    const own = await ownChangeOf(input.past, input.host, { knob, target, before });
+    return decideValue({ knob, target, input, before }, own);
   } catch (error) {
     return undecided(knob, target, input, before, error);
   }
 }
 
-function decideValue(knob: AnyKnob, target: Target, input: PlanInput, before: unknown): Decision {
-  const override = input.profile.overrides[knob.id];
+/** A knob on a target, with the value in force there. */
+interface Situation {
+  readonly knob: AnyKnob;
+  readonly target: Target;
+  readonly input: PlanInput;
+  readonly before: unknown;
+}
+
+function decideValue(situation: Situation, own: OwnChange | undefined): Decision {
+  const { knob, target, input, before } = situation;
+  const { overrides } = input.profile;
+  const override = overrides[stepKey(knob.id, target)] ?? overrides[knob.id];
   if (override !== undefined && "leave" in override) {
-    return decision(knob, target, input, { action: "left", before, because: `profile: ${override.because}` });
+    return decideLeave(situation, own, `profile: ${override.because}`);
   }
   const isOverride = override !== undefined;
   const desired: Desired<unknown> = isOverride
     ? { kind: "set", value: knob.value.parse(override.value), because: `profile: ${override.because}` }
-    : knob.desired({ facts: input.facts, profile: input.profile, current: before, target });
-  if (desired.kind === "leave") {
-    return decision(knob, target, input, { action: "left", before, because: desired.because });
-  }
+    : knob.desired({
+        facts: input.facts,
+        profile: input.profile,
+        // A value that we set is no wish of the host's: what it had before us is what a rule is judged against.
+        current: own === undefined ? before : own.original,
+        target,
+      });
+  if (desired.kind === "leave") return decideLeave(situation, own, desired.because);
   const after = checkedValue(knob, target, desired.value);
   const { because } = desired;
-  const isRight = isOverride ? isSame(knob, before, after) : isSatisfied(knob, before, after);
+  const isRight = isOverride
+    ? isSame(knob, before, after)
+    : isStillRight(knob, own, { before, after });
   if (isRight) {
     return decision(knob, target, input, { action: "already-right", before, after, because, isOverride });
   }
@@ -145,8 +203,51 @@ function decideValue(knob: AnyKnob, target: Target, input: PlanInput, before: un
   }
   const writes = knob.writes(after, target, before);
   for (const write of writes) checkWrite(write);
-  const verdict = { before, after, because, isOverride, writes };
-  return decision(knob, target, input, withOwner(knob, target, input, verdict));
+  const isExact = isOverride || (own !== undefined && isSatisfied(knob, before, after));
+  const verdict = { before, after, because, isOverride, isExact, writes };
+  return decision(
+    knob,
+    target,
+    input,
+    refusalOf(situation, verdict) ?? withOwner(knob, target, input, verdict),
+  );
+}
+
+/** A knob that has nothing to ask for: what an earlier profile set goes, the host's own value stays. */
+function decideLeave(situation: Situation, own: OwnChange | undefined, because: string): Decision {
+  const { knob, target, input, before } = situation;
+  const hasFile = own?.step.latest.touches?.some(({ sha256 }) => sha256 !== undefined) === true;
+  if (own === undefined || (!hasFile && textOf(knob, before) === textOf(knob, own.original))) {
+    return decision(knob, target, input, { action: "left", before, because });
+  }
+  return decidePutBack(own, { ...situation, because });
+}
+
+function decidePutBack(own: OwnChange, situation: Situation & { readonly because: string }): Decision {
+  const { knob, target, input, before } = situation;
+  const putBack = putBackOf(own);
+  const writes = putBack.restores.length > 0 ? [] : knob.writes(own.original, target, before);
+  for (const write of writes) checkWrite(write);
+  const why = situation.because === "" ? "" : `: ${situation.because}`;
+  const because = `an earlier profile set it; this one does not ask for it${why}`;
+  const verdict = { before, after: own.original, because };
+  return decision(
+    knob,
+    target,
+    input,
+    refusalOf(situation, verdict) ?? { ...verdict, action: "set", isExact: true, writes, putBack },
+  );
+}
+
+/** A value that was taken back is not tried again by the same profile: whatever made it fail may still be there. */
+function refusalOf({ knob, target, input }: Situation, wanted: Omit<Verdict, "action">): Verdict | undefined {
+  const refused = input.past?.state.refused.get(stepKey(knob.id, target));
+  const { before, after } = wanted;
+  if (refused === undefined || refused.valueText !== textOf(knob, after)) return undefined;
+  if (refused.profileDigest !== digestOf(input.profile)) return undefined;
+  const when = refused.settled.at.replace(/\.\d+Z$/, "Z");
+  const because = `taken back on ${when}, was not confirmed (${refused.settled.because}); change the profile or roll back to try again; would be ${textOf(knob, after)}: ${wanted.because}`;
+  return { action: "left", before, after, because };
 }
 
 /** What becomes of a value that somebody else sets too. */
@@ -173,6 +274,7 @@ function withOwner(
       return { action: verdict.isOverride === true ? "failed" : "left", before: verdict.before, because };
     }
   }
+  return ownership.kind satisfies never;
 }
 
 /** A rule that went wrong (NaN, undefined, out of the kernel's range) ends here and not in a kernel file. */
@@ -193,7 +295,9 @@ interface Verdict {
   readonly before?: unknown;
   readonly after?: unknown;
   readonly isOverride?: boolean;
+  readonly isExact?: boolean;
   readonly writes?: readonly Write[];
+  readonly putBack?: PutBack;
 }
 
 function decision(knob: AnyKnob, target: Target, input: PlanInput, verdict: Verdict): Decision {
@@ -219,10 +323,12 @@ function decision(knob: AnyKnob, target: Target, input: PlanInput, verdict: Verd
     survivesReboot: knob.survivesReboot,
     isReversible: knob.isReversible,
     alsoSetBy: othersWhoSet(knob, target, input.facts, verdict),
-    writes: (verdict.writes ?? []).map(plainWrite),
+    writes: [...(verdict.putBack?.restores ?? []).map(writeOfOriginal), ...(verdict.writes ?? [])].map(
+      plainWrite,
+    ),
   };
-  const { before, after, writes = [] } = verdict;
-  return { step, knob, target, before, after, writes };
+  const { before, after, writes = [], isExact = step.isOverride, putBack } = verdict;
+  return { step, knob, target, before, after, writes, isExact, putBack };
 }
 
 /** One knob that throws costs only itself; the report says what it threw. */
@@ -256,7 +362,7 @@ function writesOf(knob: AnyKnob, target: Target, before: unknown): readonly Writ
 }
 
 /** A knob's write as plain data of the plan. */
-function plainWrite(write: Write): PlanStep["writes"][number] {
+function plainWrite(write: RestoringWrite): PlanStep["writes"][number] {
   if (write.kind === "kernel-file") return { ...write };
   if (write.kind === "config-file") {
     const { reload, ...rest } = write;

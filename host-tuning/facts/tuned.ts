@@ -155,18 +155,19 @@ function claimsOf(
 export async function readTunedOwnership(reader: FactReader): Promise<OwnershipFacts[]> {
   const profiles = await readProfiles(reader, profileNames((await reader.line(ACTIVE_PROFILE)) ?? ""));
   const variables = await readVariables(reader, profiles);
-  const claims = new Map<string, OwnershipFacts & { readonly section: string }>();
+  const claims = new Map<string, { readonly claim: OwnershipFacts; readonly section: string }>();
   for (const { path, profile } of profiles) {
     for (const [section, settings] of profile.sections) {
       if (settings.get("replace") === "1" || settings.get("replace") === "true") {
-        for (const [key, claim] of claims) if (claim.section === section) claims.delete(key);
+        for (const [key, known] of claims) if (known.section === section) claims.delete(key);
       }
       if (/^(0|false|no|n)$/i.test(settings.get("enabled") ?? "1")) continue;
       for (const [key, value] of claimsOf(settings.get("type") ?? section, settings)) {
         const expanded = value === null ? null : (expandVariables(value, variables) ?? null);
-        claims.set(key, { owner: "tuned", key, source: path, value: expanded, hold: "start", section });
+        const claim = { owner: "tuned", key, source: path, value: expanded, hold: "start" } as const;
+        claims.set(key, { claim, section });
       }
     }
   }
-  return [...claims.values()].map(({ section: _, ...claim }) => claim);
+  return [...claims.values()].map(({ claim }) => claim);
 }
