@@ -1,4 +1,5 @@
 import { leave, raiseTo } from "./desired.ts";
+import { firstNumbers } from "./kernel-counters.ts";
 import { openFiles } from "./open-files.ts";
 import { integerSysctl } from "./sysctl-knob.ts";
 
@@ -26,6 +27,8 @@ export const fsFileMax = integerSysctl({
   range: [0, Number.MAX_SAFE_INTEGER],
   risk: { level: "low", what: "each open file takes about 256 bytes of kernel memory" },
   kernelDefault: "one for each 10 KiB of memory; systemd raises it to 9223372036854775807",
+  anchors: { saptune: "a constant by note" },
+  evidence: firstNumbers({ "allocated now": "/proc/sys/fs/file-nr" }),
   sources: ["https://docs.kernel.org/admin-guide/sysctl/fs.html#file-max-file-nr"],
   format: (value) => (value === NO_LIMIT ? "2^53 or more" : String(value)),
   desired(input) {

@@ -29,6 +29,7 @@ export const fsNrOpen = integerSysctl({
     what: "a service with LimitNOFILE=infinity gets this many and may crawl through them",
   },
   kernelDefault: "1048576; systemd may raise it at boot",
+  anchors: { saptune: "a constant by note" },
   sources: ["https://docs.kernel.org/admin-guide/sysctl/fs.html#nr-open"],
   desired(input) {
     const { hard, because } = openFiles(input.profile);

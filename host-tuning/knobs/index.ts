@@ -5,34 +5,58 @@ import { energyPerformancePreference } from "./energy-performance-preference.ts"
 import { ethtoolChannelsCombined } from "./ethtool-channels-combined.ts";
 import { ethtoolRingRx } from "./ethtool-ring-rx.ts";
 import { ethtoolRingTx } from "./ethtool-ring-tx.ts";
+import { fsAioMaxNr } from "./fs-aio-max-nr.ts";
 import { fsFileMax } from "./fs-file-max.ts";
+import { fsInotifyMaxUserInstances } from "./fs-inotify-max-user-instances.ts";
+import { fsInotifyMaxUserWatches } from "./fs-inotify-max-user-watches.ts";
 import { fsNrOpen } from "./fs-nr-open.ts";
 import { hugepagesNrHugepages } from "./hugepages-nr-hugepages.ts";
 import { intelPstateMinPerfPct } from "./intel-pstate-min-perf-pct.ts";
 import { intelPstateNoTurbo } from "./intel-pstate-no-turbo.ts";
 import { irqDefaultSmpAffinity } from "./irq-default-smp-affinity.ts";
 import { irqSmpAffinityList } from "./irq-smp-affinity-list.ts";
+import { kernelKeysRootMaxbytes } from "./kernel-keys-root-maxbytes.ts";
+import { kernelKeysRootMaxkeys } from "./kernel-keys-root-maxkeys.ts";
+import { kernelNmiWatchdog } from "./kernel-nmi-watchdog.ts";
 import { kernelNumaBalancing } from "./kernel-numa-balancing.ts";
+import { kernelPanicOnOops } from "./kernel-panic-on-oops.ts";
+import { kernelPanic } from "./kernel-panic.ts";
+import { kernelPidMax } from "./kernel-pid-max.ts";
+import { kernelTimerMigration } from "./kernel-timer-migration.ts";
 import type { AnyKnob } from "./knob.ts";
 import { netCoreRmemMax } from "./net-core-rmem-max.ts";
 import { netCoreSomaxconn } from "./net-core-somaxconn.ts";
 import { netCoreWmemMax } from "./net-core-wmem-max.ts";
 import { netIpv4IpLocalPortRange } from "./net-ipv4-ip-local-port-range.ts";
 import { netIpv4IpLocalReservedPorts } from "./net-ipv4-ip-local-reserved-ports.ts";
+import { netIpv4NeighDefaultGcThresh1 } from "./net-ipv4-neigh-default-gc-thresh1.ts";
+import { netIpv4NeighDefaultGcThresh2 } from "./net-ipv4-neigh-default-gc-thresh2.ts";
+import { netIpv4NeighDefaultGcThresh3 } from "./net-ipv4-neigh-default-gc-thresh3.ts";
+import { netIpv4TcpCongestionControl } from "./net-ipv4-tcp-congestion-control.ts";
+import { netIpv4TcpKeepaliveIntvl } from "./net-ipv4-tcp-keepalive-intvl.ts";
+import { netIpv4TcpKeepaliveProbes } from "./net-ipv4-tcp-keepalive-probes.ts";
+import { netIpv4TcpKeepaliveTime } from "./net-ipv4-tcp-keepalive-time.ts";
+import { netIpv4TcpMaxOrphans } from "./net-ipv4-tcp-max-orphans.ts";
 import { netIpv4TcpMaxSynBacklog } from "./net-ipv4-tcp-max-syn-backlog.ts";
+import { netIpv4TcpMem } from "./net-ipv4-tcp-mem.ts";
+import { netIpv4TcpMtuProbing } from "./net-ipv4-tcp-mtu-probing.ts";
 import { netIpv4TcpNotsentLowat } from "./net-ipv4-tcp-notsent-lowat.ts";
+import { netIpv4TcpRetries2 } from "./net-ipv4-tcp-retries2.ts";
 import { netIpv4TcpRmem } from "./net-ipv4-tcp-rmem.ts";
 import { netIpv4TcpSlowStartAfterIdle } from "./net-ipv4-tcp-slow-start-after-idle.ts";
 import { netIpv4TcpTwReuse } from "./net-ipv4-tcp-tw-reuse.ts";
 import { netIpv4TcpWmem } from "./net-ipv4-tcp-wmem.ts";
+import { netIpv6NeighDefaultGcThresh1 } from "./net-ipv6-neigh-default-gc-thresh1.ts";
+import { netIpv6NeighDefaultGcThresh2 } from "./net-ipv6-neigh-default-gc-thresh2.ts";
+import { netIpv6NeighDefaultGcThresh3 } from "./net-ipv6-neigh-default-gc-thresh3.ts";
 import { netNetfilterNfConntrackBuckets } from "./net-netfilter-nf-conntrack-buckets.ts";
 import { netNetfilterNfConntrackMax } from "./net-netfilter-nf-conntrack-max.ts";
 import { nvidiaPersistenceMode } from "./nvidia-persistence-mode.ts";
-import { platformProfile } from "./platform-profile.ts";
-import { pmQosResumeLatencyUs } from "./pm-qos-resume-latency-us.ts";
 import { nvmeArray } from "./nvme-array.ts";
 import { nvmeFilesystem } from "./nvme-filesystem.ts";
 import { nvmeMount } from "./nvme-mount.ts";
+import { platformProfile } from "./platform-profile.ts";
+import { pmQosResumeLatencyUs } from "./pm-qos-resume-latency-us.ts";
 import { queueAddRandom } from "./queue-add-random.ts";
 import { queueIoPoll } from "./queue-io-poll.ts";
 import { queueIoTimeout } from "./queue-io-timeout.ts";
@@ -52,14 +76,19 @@ import { systemdLimitNofile } from "./systemd-limit-nofile.ts";
 import { systemdNumapolicy } from "./systemd-numapolicy.ts";
 import { transparentHugepageDefrag } from "./transparent-hugepage-defrag.ts";
 import { transparentHugepageEnabled } from "./transparent-hugepage-enabled.ts";
+import { vmCompactionProactiveness } from "./vm-compaction-proactiveness.ts";
 import { vmDirtyBackgroundBytes } from "./vm-dirty-background-bytes.ts";
 import { vmDirtyBytes } from "./vm-dirty-bytes.ts";
 import { vmMaxMapCount } from "./vm-max-map-count.ts";
+import { vmMinFreeKbytes } from "./vm-min-free-kbytes.ts";
 import { vmOvercommitMemory } from "./vm-overcommit-memory.ts";
+import { vmPanicOnOom } from "./vm-panic-on-oom.ts";
+import { vmStatInterval } from "./vm-stat-interval.ts";
 import { vmSwappiness } from "./vm-swappiness.ts";
+import { vmWatermarkScaleFactor } from "./vm-watermark-scale-factor.ts";
+import { vmZoneReclaimMode } from "./vm-zone-reclaim-mode.ts";
 import { workqueueCpumask } from "./workqueue-cpumask.ts";
 import { workqueueWritebackCpumask } from "./workqueue-writeback-cpumask.ts";
-
 /**
  * Every knob, by family and then by id; a knob that another one resets (`after`) comes behind it. This is the order of
  * plans, writes, reports and docs/knobs.md. A new knob is one file, one import and one line here
@@ -72,24 +101,54 @@ export const KNOBS: readonly AnyKnob[] = [
   netCoreWmemMax,
   netIpv4IpLocalPortRange,
   netIpv4IpLocalReservedPorts,
+  netIpv4NeighDefaultGcThresh1,
+  netIpv4NeighDefaultGcThresh2,
+  netIpv4NeighDefaultGcThresh3,
+  netIpv4TcpCongestionControl,
+  netIpv4TcpKeepaliveIntvl,
+  netIpv4TcpKeepaliveProbes,
+  netIpv4TcpKeepaliveTime,
+  netIpv4TcpMaxOrphans,
   netIpv4TcpMaxSynBacklog,
+  netIpv4TcpMem,
+  netIpv4TcpMtuProbing,
   netIpv4TcpNotsentLowat,
+  netIpv4TcpRetries2,
   netIpv4TcpRmem,
   netIpv4TcpSlowStartAfterIdle,
   netIpv4TcpTwReuse,
   netIpv4TcpWmem,
+  netIpv6NeighDefaultGcThresh1,
+  netIpv6NeighDefaultGcThresh2,
+  netIpv6NeighDefaultGcThresh3,
   netNetfilterNfConntrackBuckets,
   netNetfilterNfConntrackMax,
   // vm
+  vmCompactionProactiveness,
   vmDirtyBackgroundBytes,
   vmDirtyBytes,
   vmMaxMapCount,
+  vmMinFreeKbytes,
   vmOvercommitMemory,
+  vmPanicOnOom,
+  vmStatInterval,
   vmSwappiness,
+  vmWatermarkScaleFactor,
+  vmZoneReclaimMode,
   // kernel
+  kernelKeysRootMaxbytes,
+  kernelKeysRootMaxkeys,
+  kernelNmiWatchdog,
   kernelNumaBalancing,
+  kernelPanic,
+  kernelPanicOnOops,
+  kernelPidMax,
+  kernelTimerMigration,
   // fs
+  fsAioMaxNr,
   fsFileMax,
+  fsInotifyMaxUserInstances,
+  fsInotifyMaxUserWatches,
   fsNrOpen,
   // systemd
   systemdAllowedCpus,

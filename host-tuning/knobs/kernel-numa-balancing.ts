@@ -1,4 +1,5 @@
 import { leave, setTo } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { integerSysctl } from "./sysctl-knob.ts";
 import { placeService } from "./service-placement.ts";
 
@@ -21,6 +22,8 @@ export const kernelNumaBalancing = integerSysctl({
   risk: { level: "low", what: "other programs that move between nodes keep their memory where it is" },
   kernelDefault: "1 with more than one node, else 0",
   kernelRange: "bits since Linux 5.18: 1 balancing, 2 memory tiering; 0 or 1 before",
+  anchors: { TuneD: "network-latency, hpc-compute: 0", saptune: "0" },
+  evidence: counted("/proc/vmstat", ["numa_hint_faults", "numa_pages_migrated"]),
   sources: ["https://docs.kernel.org/admin-guide/sysctl/kernel.html#numa-balancing"],
   desired({ facts, profile, current }) {
     if (facts.numa.nodes.length < 2) return leave("this host has one NUMA node");

@@ -1,4 +1,5 @@
 import { leave, raiseTo } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { socketBuffer } from "./socket-buffer.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
@@ -21,6 +22,8 @@ export const netCoreRmemMax = integerSysctl({
   range: [2304, INT32_MAX],
   risk: { level: "low", what: "a program that asks for it can hold that much kernel memory for one socket" },
   kernelDefault: "212992",
+  anchors: { TuneD: "mssql, oracle: 4194304", saptune: "16777216 for NFS", bpftune: "grows" },
+  evidence: counted("/proc/net/snmp", ["Udp.RcvbufErrors"]),
   sources: [
     "https://docs.kernel.org/admin-guide/sysctl/net.html#rmem-max",
     "https://man7.org/linux/man-pages/man7/socket.7.html",

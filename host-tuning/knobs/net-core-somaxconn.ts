@@ -1,5 +1,6 @@
 import { connectionBurst } from "./connection-burst.ts";
 import { raiseTo } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
 /**
@@ -25,6 +26,13 @@ export const netCoreSomaxconn = integerSysctl({
     what: "a long queue answers late instead of refusing when the service is overloaded",
   },
   kernelDefault: "4096 since Linux 5.4, 128 before",
+  anchors: {
+    TuneD: "throughput-performance: 2048, raise only",
+    rpk: "4096, raise only",
+    "perftune.py": "4096",
+    saptune: "4096, before SLES 15 SP4 only",
+  },
+  evidence: counted("/proc/net/netstat", ["TcpExt.ListenOverflows", "TcpExt.ListenDrops"]),
   sources: [
     "https://docs.kernel.org/networking/ip-sysctl.html#tcp-variables",
     "https://man7.org/linux/man-pages/man2/listen.2.html",

@@ -1,4 +1,5 @@
 import { leave, raiseTo } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { socketBuffer } from "./socket-buffer.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
@@ -21,6 +22,8 @@ export const netCoreWmemMax = integerSysctl({
   range: [4608, INT32_MAX],
   risk: { level: "low", what: "a program that asks for it can hold that much kernel memory for one socket" },
   kernelDefault: "212992",
+  anchors: { TuneD: "mssql, oracle: 1048576", saptune: "16777216 for NFS", bpftune: "grows" },
+  evidence: counted("/proc/net/snmp", ["Udp.SndbufErrors"]),
   sources: [
     "https://docs.kernel.org/admin-guide/sysctl/net.html#wmem-max",
     "https://man7.org/linux/man-pages/man7/socket.7.html",

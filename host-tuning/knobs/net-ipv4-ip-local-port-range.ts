@@ -1,4 +1,5 @@
 import { leave, setTo } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { STOCK_FIRST_PORT, outboundPorts, quickPorts, wantedPortRange } from "./outbound-ports.ts";
 import { integersSysctl } from "./sysctl-knob.ts";
 
@@ -25,6 +26,8 @@ export const netIpv4IpLocalPortRange = integersSysctl({
     what: "a service that starts later and listens inside the range may find its port taken",
   },
   kernelDefault: "32768 60999",
+  anchors: { TuneD: "oracle: 9000 65499" },
+  evidence: counted("/proc/net/sockstat", ["TCP.tw", "TCP.inuse"]),
   sources: ["https://docs.kernel.org/networking/ip-sysctl.html#ip-variables"],
   desired({ profile, numbers }) {
     const [first = STOCK_FIRST_PORT, last = STOCK_FIRST_PORT] = numbers;

@@ -40,6 +40,7 @@ export const netIpv4IpLocalReservedPorts = defineKnob<string>({
   isReversible: true,
   risk: { level: "low", what: "as many ports less for outbound connections" },
   kernelDefault: "empty",
+  anchors: { "EKS AMI": "ports of the node's own services" },
   sources: [
     "https://docs.kernel.org/networking/ip-sysctl.html#ip-variables",
     "https://github.com/awslabs/amazon-eks-ami/issues/2631",

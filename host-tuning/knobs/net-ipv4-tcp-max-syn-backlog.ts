@@ -1,5 +1,6 @@
 import { connectionBurst } from "./connection-burst.ts";
 import { raiseTo } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
 /**
@@ -20,6 +21,17 @@ export const netIpv4TcpMaxSynBacklog = integerSysctl({
   range: [0, INT32_MAX],
   risk: { level: "low", what: "about 304 bytes of kernel memory for each half-open connection" },
   kernelDefault: "1/128 of the TCP hash table, at least 128: 4096 with 64 GiB",
+  anchors: {
+    rpk: "4096, raise only",
+    "perftune.py": "4096",
+    saptune: "8192",
+    bpftune: "grows while a listener is short",
+  },
+  evidence: counted("/proc/net/netstat", [
+    "TcpExt.TCPReqQFullDrop",
+    "TcpExt.TCPReqQFullDoCookies",
+    "TcpExt.SyncookiesSent",
+  ]),
   sources: ["https://docs.kernel.org/networking/ip-sysctl.html#tcp-variables"],
   desired: (input) => raiseTo(connectionBurst(input.profile), input),
 });

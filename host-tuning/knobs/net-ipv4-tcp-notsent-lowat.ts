@@ -1,6 +1,7 @@
 import type { HostFacts } from "../facts/host-facts.ts";
 import type { HostProfile } from "../profile/host-profile.ts";
 import { type Wanted, clamp, leave, lowerTo, powerOfTwoAtMost } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { UINT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
 /** What Cloudflare runs to let a later, more urgent write overtake; below it the sender wakes too often. */
@@ -32,6 +33,8 @@ export const netIpv4TcpNotsentLowat = integerSysctl({
   range: [0, UINT32_MAX],
   risk: { level: "low", what: "the service is woken more often while it sends large answers" },
   kernelDefault: "4294967295, which is off",
+  anchors: { TuneD: "network-throughput: 131072" },
+  evidence: counted("/proc/net/sockstat", ["TCP.inuse", "TCP.mem"]),
   sources: [
     "https://docs.kernel.org/networking/ip-sysctl.html#tcp-variables",
     "https://blog.cloudflare.com/http-2-prioritization-with-nginx/",

@@ -1,3 +1,4 @@
+import { counted } from "./kernel-counters.ts";
 import { INT32_MAX, integersSysctl } from "./sysctl-knob.ts";
 import { desiredTcpBuffer } from "./tcp-buffer-triple.ts";
 
@@ -19,6 +20,13 @@ export const netIpv4TcpRmem = integersSysctl({
   range: [1, INT32_MAX],
   risk: { level: "low", what: "one fast sender to a slow service may fill that much kernel memory" },
   kernelDefault: "4096 131072 6291456; the largest is 33554432 on recent kernels (seen on 6.18)",
+  anchors: { TuneD: "network-throughput: 4096 131072 16777216", bpftune: "moves the largest by 25 %" },
+  evidence: counted("/proc/net/netstat", [
+    "TcpExt.TCPRcvCollapsed",
+    "TcpExt.PruneCalled",
+    "TcpExt.TCPRcvQDrop",
+    "TcpExt.TCPToZeroWindowAdv",
+  ]),
   sources: ["https://docs.kernel.org/networking/ip-sysctl.html#tcp-variables"],
   desired: desiredTcpBuffer,
 });

@@ -23,6 +23,7 @@ export const netIpv4TcpSlowStartAfterIdle = integerSysctl({
   range: [0, 1],
   risk: { level: "low", what: "a burst after idle may overrun a path that has become slower meanwhile" },
   kernelDefault: "1",
+  anchors: { TuneD: "network-throughput: 0", saptune: "0" },
   sources: [
     "https://docs.kernel.org/networking/ip-sysctl.html#tcp-variables",
     "https://www.rfc-editor.org/rfc/rfc2861.html",

@@ -1,4 +1,5 @@
 import { leave, setTo } from "./desired.ts";
+import { counted } from "./kernel-counters.ts";
 import { outboundPorts, quickPorts, wantedPortRange } from "./outbound-ports.ts";
 import { integerSysctl } from "./sysctl-knob.ts";
 
@@ -24,6 +25,8 @@ export const netIpv4TcpTwReuse = integerSysctl({
   },
   kernelDefault: "2 (loopback only) since Linux 4.19, 0 before",
   kernelRange: "the value 2 since Linux 4.19",
+  anchors: { NTO: "ingress example: 1", saptune: "watched, not set" },
+  evidence: counted("/proc/net/sockstat", ["TCP.tw", "TCP.inuse"]),
   sources: ["https://docs.kernel.org/networking/ip-sysctl.html#tcp-variables"],
   desired({ profile }) {
     const range = wantedPortRange(profile);

@@ -1,3 +1,4 @@
+import { counted } from "./kernel-counters.ts";
 import { INT32_MAX, integersSysctl } from "./sysctl-knob.ts";
 import { desiredTcpBuffer } from "./tcp-buffer-triple.ts";
 
@@ -20,6 +21,8 @@ export const netIpv4TcpWmem = integersSysctl({
   range: [1, INT32_MAX],
   risk: { level: "low", what: "a client that stops reading may pin that much kernel memory" },
   kernelDefault: "4096 16384 4194304",
+  anchors: { TuneD: "network-throughput: 4096 16384 16777216", bpftune: "moves the largest by 25 %" },
+  evidence: counted("/proc/net/netstat", ["TcpExt.TCPMemoryPressures", "TcpExt.TCPFromZeroWindowAdv"]),
   sources: ["https://docs.kernel.org/networking/ip-sysctl.html#tcp-variables"],
   desired: desiredTcpBuffer,
 });

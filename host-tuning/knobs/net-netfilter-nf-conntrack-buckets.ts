@@ -1,5 +1,6 @@
 import { conntrackEntries } from "./conntrack-entries.ts";
 import { raiseTo } from "./desired.ts";
+import { allEvidence, countedPerCpu, firstNumbers } from "./kernel-counters.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
 /**
@@ -22,6 +23,11 @@ export const netNetfilterNfConntrackBuckets = integerSysctl({
   risk: { level: "low", what: "all tracked connections are moved to the new table while packets wait" },
   kernelDefault: "by memory: 262144 above 4 GiB, 65536 above 1 GiB",
   kernelRange: "only while the module nf_conntrack is loaded",
+  anchors: { TuneD: "openshift: 1048576" },
+  evidence: allEvidence(
+    firstNumbers({ "tracked now": "/proc/sys/net/netfilter/nf_conntrack_count" }),
+    countedPerCpu("/proc/net/stat/nf_conntrack", ["chaintoolong", "search_restart"]),
+  ),
   sources: ["https://docs.kernel.org/networking/nf_conntrack-sysctl.html"],
   desired: (input) => raiseTo(conntrackEntries(input.facts, input.profile), input),
 });

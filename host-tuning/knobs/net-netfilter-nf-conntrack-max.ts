@@ -1,5 +1,6 @@
 import { conntrackEntries } from "./conntrack-entries.ts";
 import { raiseTo } from "./desired.ts";
+import { allEvidence, countedPerCpu, firstNumbers } from "./kernel-counters.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
 /**
@@ -23,6 +24,11 @@ export const netNetfilterNfConntrackMax = integerSysctl({
   risk: { level: "low", what: "about 320 bytes of kernel memory for each tracked connection" },
   kernelDefault: "as many as hash buckets since Linux 5.15 (262144 above 4 GiB), four times before",
   kernelRange: "only while the module nf_conntrack is loaded",
+  anchors: { TuneD: "openshift: 1048576" },
+  evidence: allEvidence(
+    firstNumbers({ "tracked now": "/proc/sys/net/netfilter/nf_conntrack_count" }),
+    countedPerCpu("/proc/net/stat/nf_conntrack", ["insert_failed", "drop", "early_drop"]),
+  ),
   sources: ["https://docs.kernel.org/networking/nf_conntrack-sysctl.html"],
   desired: (input) => raiseTo(conntrackEntries(input.facts, input.profile), input),
 });

@@ -23,7 +23,13 @@ interface Path {
 
 /** A socket buffer's size with its sum, or why it cannot be computed. */
 export type SocketBuffer =
-  | { readonly kind: "sized"; readonly bytes: number; readonly because: string }
+  | {
+      readonly kind: "sized";
+      readonly bytes: number;
+      /** Connections that may have it full at the same time. */
+      readonly fullBuffers: number;
+      readonly because: string;
+    }
   | { readonly kind: "unknown"; readonly because: string };
 
 /**
@@ -78,6 +84,7 @@ export function socketBuffer(facts: HostFacts, profile: HostProfile, times: 1 | 
   return {
     kind: "sized",
     bytes,
+    fullBuffers,
     because: bytes < neededBytes ? `${sum}, capped at ${capBytes}: ${capReason}` : sum,
   };
 }

@@ -34,6 +34,7 @@ export const vmMaxMapCount = integerSysctl({
   range: [0, INT32_MAX],
   risk: { level: "low", what: "a runaway process can take more kernel memory, about 230 bytes a mapping" },
   kernelDefault: "65530",
+  anchors: { "EKS AMI": "524288", TuneD: "openshift: 262144, mssql: 1600000", saptune: "2147483647" },
   sources: [
     "https://docs.kernel.org/admin-guide/sysctl/vm.html#max-map-count",
     "https://github.com/aws/amazon-ecs-ami/issues/251",

@@ -19,6 +19,7 @@ export const vmOvercommitMemory = integerSysctl({
   range: [0, 2],
   risk: { level: "medium", what: "a program that runs away is killed later, and then perhaps another one" },
   kernelDefault: "0",
+  anchors: { "EKS AMI": "1, for protectKernelDefaults" },
   sources: [
     "https://docs.kernel.org/admin-guide/sysctl/vm.html#overcommit-memory",
     "https://github.com/kubernetes/kubernetes/issues/74151",

@@ -35,6 +35,10 @@ const PROFILES: Readonly<Record<string, HostProfile>> = {
     hugepages: { perNode: 64 },
     sriov: [{ match: { name: "eno1" }, virtualFunctions: 4 }],
   }),
+  "CPUs of the service's own": sampleProfile({
+    preset: "latency",
+    cpu: { reserved: "0,8", isolation: "partition" },
+  }),
   "a Kubernetes node for throughput": sampleProfile({
     preset: "throughput",
     workload: { connections: 50_000 },

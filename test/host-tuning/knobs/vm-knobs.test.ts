@@ -5,7 +5,7 @@ import { vmMaxMapCount } from "../../../host-tuning/knobs/vm-max-map-count.ts";
 import { vmOvercommitMemory } from "../../../host-tuning/knobs/vm-overcommit-memory.ts";
 import { vmSwappiness } from "../../../host-tuning/knobs/vm-swappiness.ts";
 import { GIB, decide, valueSet } from "../../helpers/decide.ts";
-import { sampleDisk, sampleFacts } from "../../helpers/facts.ts";
+import { factsOfShape, sampleDisk, sampleFacts } from "../../helpers/facts.ts";
 
 const MIB = 1024 * 1024;
 
@@ -26,6 +26,17 @@ describe("vm.swappiness", () => {
     ["throughput", 10],
   ] as const)("for preset %s is %i", (preset, value) => {
     expect(valueSet(vmSwappiness, { current: 60, shape: swap, profile: { preset } })).toBe(value);
+  });
+
+  it("goes above 100 for zram, where the kernel takes that, and only where swap is zram", () => {
+    const zram = { swap: "zram" } as const;
+    const older = { ...factsOfShape(), kernel: { ...factsOfShape().kernel, release: "5.4.0-200-generic" } };
+    const made = sampleDisk({ name: "zram0", kind: "ram", sizeBytes: 4 * GIB });
+    const swapping = { ...factsOfShape(swap), blockDevices: [made] };
+    expect(valueSet(vmSwappiness, { current: 60, profile: zram })).toBe(180);
+    expect(valueSet(vmSwappiness, { current: 60, profile: zram, facts: swapping })).toBe(180);
+    expect(valueSet(vmSwappiness, { current: 60, profile: zram, facts: older })).toBe(100);
+    expect(valueSet(vmSwappiness, { current: 60, profile: zram, shape: swap })).toBe(10);
   });
 
   it("never raises a lower value and keeps one that was chosen for zram", () => {
