@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type HostRoot } from "../../helpers/host-root.ts";
+import { createRichHost } from "../../helpers/rich-host.ts";
+import { treeState } from "../engine/tree-state.ts";
+import {
+  applyAll,
+  buryDeadAgent,
+  forgetBooks,
+  inBetween,
+  reboot,
+  rollbackAll,
+  withoutBoot,
+} from "./crash-host.ts";
+import { type CrashPoint, type Mutation, withMutations } from "./mutations.ts";
+
+/** Every point in every way takes minutes; without it each point is tried in one way. CI's nightly run sets it. */
+const IS_LONG = process.env["BEDPLATE_LONG"] === "1";
+
+/** What happens after the crash. */
+const WAYS = ["apply", "rollback", "reboot, apply", "reboot, rollback"] as const;
+type Way = (typeof WAYS)[number];
+
+interface Point extends CrashPoint {
+  readonly what: string;
+}
+
+/**
+ * Where to die: before every call that changes something, and within every write. Of the five calls that replace one
+ * file the end (the next file's begin) is always tried; of those in between the quick run takes one of each in turn.
+ */
+function pointsOf(mutations: readonly Mutation[]): Point[] {
+  return mutations.flatMap((mutation, index): Point[] => {
+    const what = `${mutation.call} ${mutation.path.split("/").slice(-3).join("/")}`;
+    const isStaged = mutation.path.endsWith(".bedplate-new");
+    const isInTurn = IS_LONG || index % 4 === Math.floor(index / 5) % 4;
+    if (isStaged && mutation.call !== "openSync" && !isInTurn) return [];
+    const before = { index, what: `before ${what}` };
+    return [
+      before,
+      ...tearsOf(mutation.bytes).map((tornBytes) => ({ index, tornBytes, what: `${what}, torn` })),
+    ];
+  });
+}
+
+/** The journal's lines can be cut after each record and within each; another file at its half. */
+function tearsOf(bytes: Buffer | undefined): number[] {
+  if (bytes === undefined || bytes.length === 0) return [];
+  const tears: number[] = [];
+  for (let from = 0, end = bytes.indexOf(0x0a); end >= 0; from = end + 1, end = bytes.indexOf(0x0a, from)) {
+    // A different place in each line: behind its first byte, somewhere, before its line end.
+    const within = from + 1 + ((tears.length * 37) % Math.max(1, end - from));
+    tears.push(...(IS_LONG ? [within, end + 1] : [tears.length % 2 === 0 ? end + 1 : within]));
+  }
+  return tears.length > 2 ? tears : [Math.ceil(bytes.length / 2)];
+}
+
+describe("the agent killed at every change that a full profile makes", () => {
+  let host: HostRoot;
+  let start: Record<string, string>;
+  let after: Record<string, string>;
+  let changed: string[];
+  let points: Point[];
+
+  beforeAll(async () => {
+    host = await createRichHost();
+    start = withoutBoot(treeState(host.root));
+    const mutations = await withMutations(() => applyAll(host.root));
+    after = withoutBoot(treeState(host.root));
+    changed = Object.keys(after).filter((path) => after[path] !== start[path]);
+    points = pointsOf(mutations);
+    const again = await applyAll(host.root);
+    expect(again.map(({ counts }) => [counts.changed, counts.failed])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    await rollbackAll(host.root);
+    expect(withoutBoot(treeState(host.root))).toEqual(start);
+  });
+
+  afterAll(async () => {
+    await host[Symbol.asyncDispose]();
+  });
+
+  async function recover(way: Way): Promise<string[]> {
+    if (way.startsWith("reboot")) reboot(host.root, start, changed);
+    else buryDeadAgent(host.root);
+    const faults: string[] = [];
+    if (way.endsWith("apply")) {
+      const failed = (await applyAll(host.root)).flatMap(({ entries }) =>
+        entries.filter((entry) => entry.outcome === "failed"),
+      );
+      faults.push(...failed.map((entry) => `apply: ${entry.because}`));
+      const now = withoutBoot(treeState(host.root));
+      faults.push(...differences(now, after).map((path) => `not as planned after apply: ${path}`));
+    }
+    const report = await rollbackAll(host.root);
+    faults.push(
+      ...report.entries
+        .filter((entry) => entry.outcome === "failed")
+        .map((entry) => `rollback: ${entry.because}`),
+    );
+    const now = withoutBoot(treeState(host.root));
+    return [...faults, ...differences(now, start).map((path) => `not as at the start: ${path}`)];
+  }
+
+  async function dieAt(point: Point, way: Way): Promise<string[]> {
+    forgetBooks(host.root);
+    await withMutations(() => applyAll(host.root), point);
+    const between = inBetween(withoutBoot(treeState(host.root)), start, after);
+    const faults = [...between.map((path) => `neither before nor after: ${path}`), ...(await recover(way))];
+    return faults.map((fault) => `${point.what} (call ${point.index}), then ${way}: ${fault}`);
+  }
+
+  it("is a profile of many writes", () => {
+    expect(changed.length).toBeGreaterThan(40);
+    expect(points.length).toBeGreaterThan(150);
+  });
+
+  it(
+    "leaves each setting as before or as planned, and both ways out of there are open",
+    { timeout: IS_LONG ? 3_600_000 : 600_000 },
+    async () => {
+      const faults: string[] = [];
+      for (const [index, point] of points.entries()) {
+        const ways = IS_LONG ? WAYS : [WAYS[index % WAYS.length] ?? "apply"];
+        for (const way of ways) faults.push(...(await dieAt(point, way)));
+        // A tree that is not itself any more would only repeat the first fault.
+        if (faults.length > 0) break;
+      }
+      expect(faults).toEqual([]);
+    },
+  );
+});
+
+function differences(
+  now: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): string[] {
+  const paths = new Set([...Object.keys(now), ...Object.keys(wanted)]);
+  return [...paths].filter((path) => now[path] !== wanted[path]);
+}
