@@ -46,27 +46,53 @@ function spansOf({ text, syntax }: Pick<EntryFile, "text" | "syntax">): Span[] {
   });
 }
 
+/** A host's files by plain calls. */
+export interface FileReader {
+  names(folder: string): readonly string[];
+  text(path: string): string | undefined;
+}
+
+/** Names of entries that boot the system; a rescue entry stays as it is, for whoever needs it. */
+function isEntry(name: string): boolean {
+  return name.endsWith(".conf") && !/(^|-)0-rescue/.test(name);
+}
+
 /**
  * Every file of this loader that holds the kernel's command line: entries first, then what later entries are made from.
  * A file of the second kind that is written in a way we cannot edit safely is passed over.
  */
-export async function readEntryFiles(host: Host, loader: EntryLoader): Promise<EntryFile[]> {
-  const files: EntryFile[] = [];
-  const add = async (path: string, syntax: EntryFile["syntax"]): Promise<void> => {
-    const text = await host.readText(path);
-    if (text === undefined) return;
-    if (syntax === "entry" || spansOf({ text, syntax }).length === 1) files.push({ path, text, syntax });
+export function entryFilesAmong(loader: EntryLoader, reader: FileReader): EntryFile[] {
+  const read = (path: string, syntax: EntryFile["syntax"]): EntryFile[] => {
+    const text = reader.text(path);
+    if (text === undefined) return [];
+    return syntax === "entry" || spansOf({ text, syntax }).length === 1 ? [{ path, text, syntax }] : [];
   };
-  for (const folder of ENTRY_FOLDERS) {
-    for (const name of await host.list(folder)) {
-      if (/^[^/]+\.conf$/.test(name) && !/-rescue(\+\d+(-\d+)?)?\.conf$/.test(name))
-        await add(`${folder}/${name}`, "entry");
-    }
-  }
-  if (files.length === 0) return [];
-  await add(KERNEL_INSTALL_COMMAND_LINE, "plain");
-  if (loader === "grub-bls") await add(GRUB_DEFAULTS, "shell");
-  return files;
+  const entries = ENTRY_FOLDERS.flatMap((folder) =>
+    reader
+      .names(folder)
+      .filter(isEntry)
+      .flatMap((name) => read(`${folder}/${name}`, "entry")),
+  );
+  if (entries.length === 0) return [];
+  const defaults = loader === "grub-bls" ? read(GRUB_DEFAULTS, "shell") : [];
+  return [...entries, ...read(KERNEL_INSTALL_COMMAND_LINE, "plain"), ...defaults];
+}
+
+/** The same through the host's asynchronous calls. @throws {TuningError} HOST_READ */
+export async function readEntryFiles(host: Host, loader: EntryLoader): Promise<EntryFile[]> {
+  const names = new Map<string, readonly string[]>();
+  for (const folder of ENTRY_FOLDERS) names.set(folder, await host.list(folder));
+  const paths = [
+    ...[...names].flatMap(([folder, list]) => list.filter(isEntry).map((name) => `${folder}/${name}`)),
+    KERNEL_INSTALL_COMMAND_LINE,
+    GRUB_DEFAULTS,
+  ];
+  const texts = new Map<string, string | undefined>();
+  for (const path of paths) texts.set(path, await host.readText(path));
+  return entryFilesAmong(loader, {
+    names: (folder) => names.get(folder) ?? [],
+    text: (path) => texts.get(path),
+  });
 }
 
 /** The whole command line of a file; options lines of an entry add up. */

@@ -1,18 +1,24 @@
 import type { HostFacts } from "../facts/host-facts.ts";
-import type { HostReport, ReportEntry } from "../report/host-report.ts";
+import type { ConfirmationState, HostReport, ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import { withAgentLock } from "./agent-lock.ts";
+import { digestOf } from "./canonical-json.ts";
 import { carryOut } from "./carry-out.ts";
 import { compactJournal } from "./compact-journal.ts";
+import { confirmIfReachable, startTrials } from "./confirm-changes.ts";
 import { isDrifted } from "./drift.ts";
+import { afterFutileReboot, keysRebootedFor } from "./futile-reboot.ts";
 import type { HostPlan } from "./host-plan.ts";
 import { type JournalState, foldJournal } from "./journal-state.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
+import { takeBackOverdue } from "./overdue.ts";
+import type { Confirmation } from "./pending-changes.ts";
 import { type PlanInput, decideHost } from "./plan-host.ts";
 import { refuseIfStale } from "./plan-file.ts";
-import { announce, entryOf, reportOf } from "./report-of.ts";
+import { announce, announceConfirmations, entryOf, reportOf } from "./report-of.ts";
+import { type RebootDecision, rebootForPending } from "./reboot-once.ts";
 import { type Observer, type PhaseDuration, startRun } from "./run-context.ts";
-import { outcomeRecords, settledRecords } from "./step-records.ts";
+import { closingRecords, outcomeRecords, settledRecords } from "./step-records.ts";
 
 export interface ApplyInput extends PlanInput {
   readonly host: LiveHost;
@@ -21,6 +27,8 @@ export interface ApplyInput extends PlanInput {
   readonly expected?: { readonly plan: HostPlan; readonly source: string };
   /** Reads the facts anew once a write has changed what there is to tune; absent: from the host. */
   readonly readFactsAgain?: () => Promise<HostFacts>;
+  /** How changes that can cut a live host off are watched over; without it none of them is written there. */
+  readonly confirmation?: Confirmation;
   /** What ran before the engine (reading facts), for the report. */
   readonly earlier?: readonly PhaseDuration[];
 }
@@ -38,33 +46,68 @@ export async function applyPlan(input: ApplyInput): Promise<HostReport> {
   return await withAgentLock(input.host, "apply", async () => {
     const { host } = input;
     const run = await startRun(host, input.earlier);
+    const takenBack = await takeBackOverdue(input, run);
     const content = compactJournal(host, readJournal(host));
     const state = foldJournal(content.records);
-    const { plan, decisions } = await run.timed("plan", async () => await decideHost(input));
+    const past = { state, bootId: run.bootId };
+    const { plan, decisions } = await run.timed("plan", async () => await decideHost({ ...input, past }));
     if (input.expected !== undefined) refuseIfStale(input.expected.plan, plan, input.expected.source);
 
     removeLeftovers(host, state);
     using journal = new JournalWriter(host, content);
-    const context = { host, state, run, planDigest: plan.digest, saved: new Set<string>() };
-    const done = await carryOut(input, decisions, journal, context);
+    await startTrials(input, state, { journal, run });
+    const context = {
+      host,
+      state,
+      run,
+      planDigest: plan.digest,
+      profileDigest: digestOf(plan.profile),
+      saved: new Set<string>(),
+      groups: [],
+    };
+    const futile = await keysRebootedFor(host, decisions, past);
+    const done = await carryOut({ ...input, past }, decisions, journal, context);
     const { changed } = done;
 
     const entries = done.decisions.map((decision): ReportEntry => {
       const entry = changed.get(decision.step.key) ?? entryOf(decision.step);
-      return { ...entry, isDrifted: isDrifted(state, decision, run.bootId) };
+      const settled = futile.has(entry.key) ? afterFutileReboot(entry) : entry;
+      return { ...settled, isDrifted: isDrifted(state, decision, run.bootId) };
     });
-    journal.append([...outcomeRecords(changed.values(), run), ...settledRecords(state, done.decisions, run)]);
+    journal.append([
+      ...outcomeRecords(changed.values(), run),
+      ...settledRecords(state, done.decisions, run),
+      ...closingRecords(host, state, { decisions: done.decisions, entries: changed, run }),
+    ]);
     journal.sync();
+    const confirmations = [...takenBack, ...(await confirmIfReachable(input, { journal, run }))];
+    const reboot = await rebootIfAsked(input, confirmations, { host, journal, run });
     for (const entry of entries) announce(entry, input.observer);
+    announceConfirmations(confirmations, reboot, input.observer);
     const { phase, hostname, kernelRelease, digest } = plan;
-    return reportOf({ verb: "apply", run, phase, hostname, kernelRelease, planDigest: digest, entries });
+    const base = { verb: "apply", run, phase, hostname, kernelRelease, planDigest: digest } as const;
+    return reportOf({ ...base, entries, confirmations, reboot });
   });
+}
+
+/** The late phase does it, when everything that can be confirmed is. */
+async function rebootIfAsked(
+  { profile, phase }: ApplyInput,
+  confirmations: readonly ConfirmationState[],
+  rebooting: Parameters<typeof rebootForPending>[1],
+): Promise<RebootDecision | undefined> {
+  if (profile.reboot === "never" || phase === "early" || !rebooting.host.isLive) return undefined;
+  return await rebootForPending(confirmations, rebooting);
 }
 
 /** Removes what a killed run left beside the files it was about to replace. */
 export function removeLeftovers(host: LiveHost, state: JournalState): void {
   for (const { original } of state.originals.values()) {
     if (original.kind === "tool") continue;
+    if (original.kind === "boot-entries") {
+      for (const { path } of original.before) host.removeStaging(path);
+      continue;
+    }
     host.removeStaging(original.path);
     if (original.kind === "kernel-file" && original.counterpart !== undefined) {
       host.removeStaging(original.counterpart.path);

@@ -6,6 +6,7 @@ import type { ApplyInput } from "./apply-plan.ts";
 import { attemptsFor } from "./attempt.ts";
 import type { JournalWriter } from "./journal.ts";
 import { type Decision, decideAgain, decideKnob } from "./plan-host.ts";
+import { guardAttempts } from "./pending-changes.ts";
 import { readBack } from "./read-back.ts";
 import { entryOf } from "./report-of.ts";
 import { type SavingContext, stepRecords } from "./step-records.ts";
@@ -104,19 +105,27 @@ function writtenBy(decisions: readonly Decision[]): ReadonlySet<string> {
 
 /** @param bystanders settings whose originals are saved too, as a write of this round resets them */
 async function carryOutRound(
-  { host, observer }: ApplyInput,
+  input: ApplyInput,
   decisions: readonly Decision[],
   bystanders: readonly Decision[],
   { journal, context }: { readonly journal: JournalWriter; readonly context: SavingContext },
 ): Promise<Map<string, ReportEntry>> {
+  const { host, observer } = input;
   const { run } = context;
-  const attempts = attemptsFor(decisions);
-  if (attempts.length === 0) return new Map();
+  const wished = attemptsFor(decisions);
+  if (wished.length === 0) return new Map();
+  const { records, left } = await guardAttempts(input, wished, context);
+  const attempts = wished.filter((attempt) => !left.has(attempt));
   await run.timed("save originals", async () => {
-    journal.append(await stepRecords(attempts, bystanders, context));
+    journal.append([...records, ...(await stepRecords(attempts, bystanders, context))]);
     journal.sync();
   });
   await run.timed("write", async () => await writeSteps(host, attempts, observer));
   await run.timed("reload", async () => await reloadAfter(host, attempts));
-  return await run.timed("read back", async () => await readBack(host, attempts));
+  const entries = await run.timed("read back", async () => await readBack(host, attempts));
+  for (const [{ decision }, because] of left) {
+    const entry = entryOf(decision.step);
+    entries.set(entry.key, { ...entry, outcome: "left", because: `${because}; not set: ${entry.because}` });
+  }
+  return entries;
 }

@@ -8,14 +8,37 @@ export const COMPACT_ABOVE_BYTES = 1024 * 1024;
 
 /** The records that still say something: same originals, same steps, without what later records have settled. */
 export function compactRecords(records: readonly JournalRecord[]): JournalRecord[] {
-  const { originals, steps } = foldJournal(records);
+  const state = foldJournal(records);
+  // What is pending remembers the books before it: those few minutes the journal stays as it is.
+  if (state.pending.size > 0) return [...records];
+  const refusing = new Set([...state.refused.values()].map(({ settled }) => settled));
   return records.flatMap((record, sequence): JournalRecord[] => {
-    if (record.record === "restored") return [];
-    const step = steps.get(record.key);
-    if (record.record === "outcome") return step?.outcome === record ? [record] : [];
-    const outstanding = record.originals.filter(({ id }) => originals.get(id)?.sequence === sequence);
-    const isNamed = step?.first === record || step?.latest === record;
-    return isNamed || outstanding.length > 0 ? [{ ...record, originals: outstanding }] : [];
+    switch (record.record) {
+      case "step": {
+        const step = state.steps.get(record.key);
+        const originals = record.originals.filter(({ id }) => state.originals.get(id)?.sequence === sequence);
+        const named = [step?.first, step?.base, step?.sameSince, step?.latest];
+        return named.includes(record) || originals.length > 0 ? [{ ...record, originals }] : [];
+      }
+      case "outcome":
+        return state.steps.get(record.key)?.outcome === record ? [record] : [];
+      case "settled":
+        return refusing.has(record)
+          ? [
+              {
+                ...record,
+                refused: record.refused.filter(({ key }) => state.refused.get(key)?.settled === record),
+              },
+            ]
+          : [];
+      case "reboot":
+        return state.reboots.get(record.changes) === record ? [record] : [];
+      case "restored":
+      case "pending":
+      case "trial":
+        return [];
+    }
+    return record satisfies never;
   });
 }
 

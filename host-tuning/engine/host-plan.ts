@@ -15,7 +15,7 @@ export const writeSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("config-file"),
     path: z.string(),
-    text: z.string(),
+    text: z.string().nullable().describe("null: the file is removed"),
     reload: z.array(command).optional(),
   }),
   z.strictObject({
@@ -23,6 +23,12 @@ export const writeSchema = z.discriminatedUnion("kind", [
     command,
     undo: command,
     survivesReboot: z.literal(true).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("boot-entries"),
+    loader: z.enum(["grub-bls", "systemd-boot"]),
+    argument: z.string(),
+    words: z.array(z.string()),
   }),
 ]);
 
@@ -40,8 +46,10 @@ export const planStepSchema = z.strictObject({
     .describe("Network namespace where the value is in force; null for what has none"),
   phase: z.enum(["early", "late"]),
   action: z
-    .enum(["set", "already-right", "left", "unsupported", "failed"])
-    .describe("failed: could not be read or decided; because says why"),
+    .enum(["set", "already-right", "needs-reboot", "left", "unsupported", "failed"])
+    .describe(
+      "needs-reboot: configured already, and in force after the next reboot; failed: could not be read or decided, because says why",
+    ),
   before: z
     .unknown()
     .describe("Value in force when the plan was made; null when the host does not have the knob"),

@@ -39,11 +39,19 @@ const toolOriginalSchema = z.strictObject({
   survivesReboot: z.literal(true).optional(),
 });
 
+const entriesOriginalSchema = z.strictObject({
+  kind: z.literal("boot-entries"),
+  loader: z.enum(["grub-bls", "systemd-boot"]),
+  argument: z.string().min(1),
+  before: z.array(z.strictObject({ path: z.string().startsWith("/"), words: z.array(z.string()) })),
+});
+
 /** What was there before a write, enough to put it back. */
 export const originalSchema = z.discriminatedUnion("kind", [
   kernelOriginalSchema,
   configOriginalSchema,
   toolOriginalSchema,
+  entriesOriginalSchema,
 ]);
 
 const common = {
@@ -58,14 +66,19 @@ const stepRecordSchema = z.strictObject({
   ...common,
   record: z.literal("step"),
   planDigest: z.string(),
+  profileDigest: z.string().optional(),
   key: z.string().min(1),
   knob: z.string().min(1),
   target: z.string(),
   unit: z.string(),
   survivesReboot: z.boolean(),
   beforeText: z.string(),
+  /** Value in force before this step, so that a later profile is judged against it and not against what we set. */
+  before: z.unknown().optional(),
   value: z.unknown(),
   valueText: z.string(),
+  /** Everything this step writes, known before or not, and what a configuration file holds then. */
+  touches: z.array(z.strictObject({ id: z.string().min(1), sha256: z.string().optional() })).optional(),
   /** Those not saved yet; the first to be saved stays. The id is that of the thing written. */
   originals: z.array(z.strictObject({ id: z.string().min(1), original: originalSchema })),
 });
@@ -79,6 +92,55 @@ const outcomeRecordSchema = z.strictObject({
   foundText: z.string(),
 });
 
+/**
+ * Before the first write of steps that can cut the host off: what stood there a moment ago, and until when somebody has
+ * to say that the change is good. A group that takes effect with a reboot has no deadline; it waits for that boot.
+ */
+const pendingRecordSchema = z.strictObject({
+  ...common,
+  record: z.literal("pending"),
+  group: z.string().min(1),
+  takesEffect: z.enum(["now", "reboot"]),
+  keys: z.array(z.string().min(1)),
+  profileDigest: z.string(),
+  /** The profile's policy, for a timer that has no profile: may taking back a boot's changes reboot the host. */
+  mayReboot: z.boolean(),
+  deadline: z.iso.datetime().nullable(),
+  timer: z.string().min(1).nullable(),
+  /** In the order of writing; taking back goes the other way. */
+  undo: z.array(z.strictObject({ id: z.string().min(1), key: z.string().min(1), original: originalSchema })),
+});
+
+/** A boot that has to prove a group which took effect with it. A later boot that finds this, unconfirmed, takes it back. */
+const trialRecordSchema = z.strictObject({
+  ...common,
+  record: z.literal("trial"),
+  group: z.string().min(1),
+  deadline: z.iso.datetime(),
+  timer: z.string().min(1).nullable(),
+});
+
+/** The end of pending groups. What was taken back is not tried again with the same profile and value. */
+const settledRecordSchema = z.strictObject({
+  ...common,
+  record: z.literal("settled"),
+  how: z.enum(["confirmed", "taken-back", "rolled-back"]),
+  /** In the order of taking back: the latest first. */
+  groups: z.array(z.string().min(1)),
+  because: z.string(),
+  refused: z.array(
+    z.strictObject({ key: z.string().min(1), valueText: z.string(), profileDigest: z.string() }),
+  ),
+});
+
+/** Before the host is asked to reboot: for which changes. The same changes never reboot it twice. */
+const rebootRecordSchema = z.strictObject({
+  ...common,
+  record: z.literal("reboot"),
+  changes: z.string(),
+  keys: z.array(z.string().min(1)),
+});
+
 /** After a rollback: these originals are back in place and read back. */
 const restoredRecordSchema = z.strictObject({
   ...common,
@@ -90,14 +152,23 @@ export const journalRecordSchema = z.discriminatedUnion("record", [
   stepRecordSchema,
   outcomeRecordSchema,
   restoredRecordSchema,
+  pendingRecordSchema,
+  trialRecordSchema,
+  settledRecordSchema,
+  rebootRecordSchema,
 ]);
 
 export type JournalRecord = z.output<typeof journalRecordSchema>;
 export type StepRecord = z.output<typeof stepRecordSchema>;
 export type OutcomeRecord = z.output<typeof outcomeRecordSchema>;
+export type PendingRecord = z.output<typeof pendingRecordSchema>;
+export type TrialRecord = z.output<typeof trialRecordSchema>;
+export type SettledRecord = z.output<typeof settledRecordSchema>;
+export type RebootRecord = z.output<typeof rebootRecordSchema>;
 export type Original = z.output<typeof originalSchema>;
 export type KernelOriginal = z.output<typeof kernelOriginalSchema>;
 export type ConfigOriginal = z.output<typeof configOriginalSchema>;
+export type EntriesOriginal = z.output<typeof entriesOriginalSchema>;
 export type SavedContent = z.output<typeof contentSchema>;
 
 export function saveContent(bytes: Buffer | undefined): SavedContent {

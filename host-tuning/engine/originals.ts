@@ -1,3 +1,4 @@
+import { captureEntries, restoreEntries } from "./boot-entries.ts";
 import { TuningError } from "../errors.ts";
 import type { Write } from "../knobs/knob.ts";
 import type { LiveHost } from "../sys/live-host.ts";
@@ -11,7 +12,10 @@ import {
 
 /** What a write changes, as one name: the same file written by two knobs has one original. */
 export function idOf(write: Write, stepKey: string, index: number): string {
-  return write.kind === "tool" ? `tool:${stepKey}#${index}` : `${write.kind}:${write.path}`;
+  if (write.kind === "tool") return `tool:${stepKey}#${index}`;
+  return write.kind === "boot-entries"
+    ? `boot-entries:${write.loader}:${write.argument}`
+    : `${write.kind}:${write.path}`;
 }
 
 /**
@@ -25,6 +29,10 @@ export function captureOriginal(host: LiveHost, write: Write): Original {
     const [tool, ...args] = write.undo;
     const undo: [string, ...string[]] = [tool, ...args];
     return { kind: "tool", undo, ...(write.survivesReboot === true ? { survivesReboot: true } : {}) };
+  }
+  if (write.kind === "boot-entries") {
+    const { loader, argument } = write;
+    return { kind: "boot-entries", loader, argument, before: captureEntries(host, loader, argument) };
   }
   const bytes = host.readBytes(write.path);
   return {
@@ -54,6 +62,37 @@ function captureKernelFile(host: LiveHost, write: Write & { kind: "kernel-file" 
   };
 }
 
+/** Does what was saved stand there now. A tool's setting cannot be told from here: its knob reads it. */
+export function isInPlace(host: LiveHost, original: Original): boolean {
+  if (original.kind === "tool" || original.kind === "boot-entries") return true;
+  const wanted = savedBytes(original.before);
+  const found = host.readBytes(original.path);
+  return wanted === undefined ? found === undefined : found?.equals(wanted) === true;
+}
+
+/** A write to where an original was saved, for what stands there now. */
+export function placeOf(original: Original): Write {
+  switch (original.kind) {
+    case "kernel-file": {
+      const { path, via, counterpart } = original;
+      return {
+        kind: "kernel-file",
+        path,
+        text: "",
+        ...(via === undefined ? {} : { via }),
+        ...(counterpart === undefined ? {} : { counterpart: counterpart.path }),
+      };
+    }
+    case "config-file":
+      return { kind: "config-file", path: original.path, text: "", reload: original.reload };
+    case "tool":
+      return { kind: "tool", command: original.undo, undo: original.undo };
+    case "boot-entries":
+      return { kind: "boot-entries", loader: original.loader, argument: original.argument, words: [] };
+  }
+  return original satisfies never;
+}
+
 /** How putting one original back went. */
 export type Restoration =
   | { readonly kind: "restored"; readonly because: string }
@@ -73,6 +112,8 @@ export async function restoreOriginal(host: LiveHost, original: Original): Promi
       return await restoreConfigFile(host, original);
     case "tool":
       return await undoByTool(host, original.undo);
+    case "boot-entries":
+      return restoreEntries(host, original);
   }
   return original satisfies never;
 }

@@ -116,8 +116,13 @@ export async function decideKnob(knob: AnyKnob, input: PlanInput): Promise<Decis
     return await Promise.all(chosen.map((target) => decideTarget(knob, target, input)));
   }
   if (input.isChosen?.(knob, WHOLE_HOST) === false) return [];
-  const because = knob.absentBecause ?? "this host has nothing that it acts on";
+  const because = whyAbsent(knob, input.facts);
   return [decision(knob, WHOLE_HOST, input, { action: "unsupported", because })];
+}
+
+function whyAbsent({ absentBecause }: AnyKnob, facts: HostFacts): string {
+  if (typeof absentBecause === "function") return absentBecause(facts);
+  return absentBecause ?? "this host has nothing that it acts on";
 }
 
 /** What an earlier profile set on targets that this one does not name. */
@@ -149,7 +154,8 @@ async function decideTarget(knob: AnyKnob, target: Target, input: PlanInput): Pr
     before = await knob.read(input.host, target);
     if (before === undefined) {
       const range = knob.kernelRange === undefined ? "" : ` (${knob.kernelRange})`;
-      const because = `this host has no ${nameOf(knob, target)}${range}`;
+      const absence = await knob.readAbsence?.(input.host, target);
+      const because = absence ?? `this host has no ${nameOf(knob, target)}${range}`;
       return decision(knob, target, input, { action: "unsupported", because });
     }
     const own = await ownChangeOf(input.past, input.host, { knob, target, before });
@@ -187,11 +193,12 @@ function decideValue(situation: Situation, own: OwnChange | undefined): Decision
   if (desired.kind === "leave") return decideLeave(situation, own, desired.because);
   const after = checkedValue(knob, target, desired.value);
   const { because } = desired;
-  const isRight = isOverride
-    ? isSame(knob, before, after)
-    : isStillRight(knob, own, { before, after });
+  const isRight = isOverride ? isSame(knob, before, after) : isStillRight(knob, own, { before, after });
   if (isRight) {
     return decision(knob, target, input, { action: "already-right", before, after, because, isOverride });
+  }
+  if (knob.isPending?.(before, after) === true) {
+    return decision(knob, target, input, { action: "needs-reboot", before, after, because, isOverride });
   }
   if (!knob.isReversible && !input.profile.consent.includes("irreversible")) {
     const why = `cannot be taken back, and the profile's consent does not name "irreversible"; would be ${textOf(knob, after)}: ${because}`;
@@ -216,8 +223,7 @@ function decideValue(situation: Situation, own: OwnChange | undefined): Decision
 /** A knob that has nothing to ask for: what an earlier profile set goes, the host's own value stays. */
 function decideLeave(situation: Situation, own: OwnChange | undefined, because: string): Decision {
   const { knob, target, input, before } = situation;
-  const hasFile = own?.step.latest.touches?.some(({ sha256 }) => sha256 !== undefined) === true;
-  if (own === undefined || (!hasFile && textOf(knob, before) === textOf(knob, own.original))) {
+  if (own === undefined || (!own.isConfigured && textOf(knob, before) === textOf(knob, own.original))) {
     return decision(knob, target, input, { action: "left", before, because });
   }
   return decidePutBack(own, { ...situation, because });
@@ -362,7 +368,7 @@ function writesOf(knob: AnyKnob, target: Target, before: unknown): readonly Writ
 }
 
 /** A knob's write as plain data of the plan. */
-function plainWrite(write: RestoringWrite): PlanStep["writes"][number] {
+export function plainWrite(write: RestoringWrite): PlanStep["writes"][number] {
   if (write.kind === "kernel-file") return { ...write };
   if (write.kind === "config-file") {
     const { reload, ...rest } = write;
@@ -370,6 +376,7 @@ function plainWrite(write: RestoringWrite): PlanStep["writes"][number] {
       ? rest
       : { ...rest, reload: reload.map(([tool, ...args]) => [tool, ...args]) };
   }
+  if (write.kind === "boot-entries") return { ...write, words: [...write.words] };
   const [tool, ...args] = write.command;
   const [undoTool, ...undoArgs] = write.undo;
   const { survivesReboot } = write;

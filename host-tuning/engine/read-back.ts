@@ -36,7 +36,7 @@ async function judge(host: LiveHost, attempt: Attempt): Promise<ReportEntry> {
   }
   const foundText = found === undefined ? null : textOf(knob, found);
   const isRight =
-    found !== undefined && (step.isOverride ? isSame(knob, found, after) : isSatisfied(knob, found, after));
+    found !== undefined && (decision.isExact ? isSame(knob, found, after) : isSatisfied(knob, found, after));
   if (isRight) {
     const despite = error === undefined ? "" : ` (in force although: ${messageOf(error)})`;
     return {
@@ -52,7 +52,8 @@ async function judge(host: LiveHost, attempt: Attempt): Promise<ReportEntry> {
     const because = `${wanted}: ${messageOf(error)}`;
     return { ...entry, outcome: "failed", found: foundText, isVerified: false, because };
   }
-  if (step.takesEffect === "reboot") {
+  const isWaiting = knob.isPending?.(found, after) ?? step.takesEffect === "reboot";
+  if (found !== undefined && isWaiting) {
     return { ...entry, outcome: "needs-reboot", found: foundText, isVerified: false, because: step.because };
   }
   const holds = foundText === null ? "it is not there any more" : `the host holds "${foundText}"`;

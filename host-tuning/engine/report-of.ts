@@ -1,9 +1,10 @@
 import { agentVersion } from "../agent-version.ts";
 import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
 import { API_VERSION } from "../profile/host-profile.ts";
-import type { HostReport, ReportEntry } from "../report/host-report.ts";
+import type { ConfirmationState, HostReport, ReportEntry } from "../report/host-report.ts";
 import { countsOf } from "../report/report-counts.ts";
 import type { PlanStep } from "./host-plan.ts";
+import type { RebootDecision } from "./reboot-once.ts";
 import type { Observer, RunContext } from "./run-context.ts";
 
 /** An entry for a step as it stands before anything was done; the caller replaces what it found out. */
@@ -37,6 +38,8 @@ export interface ReportInput {
   readonly kernelRelease: string | null;
   readonly planDigest: string | null;
   readonly entries: readonly ReportEntry[];
+  readonly confirmations?: readonly ConfirmationState[];
+  readonly reboot?: RebootDecision | undefined;
 }
 
 export function reportOf(input: ReportInput): HostReport {
@@ -56,6 +59,10 @@ export function reportOf(input: ReportInput): HostReport {
     planDigest: input.planDigest,
     ...countsOf(entries),
     entries: [...entries],
+    ...(input.confirmations === undefined || input.confirmations.length === 0
+      ? {}
+      : { confirmations: [...input.confirmations] }),
+    ...(input.reboot === undefined ? {} : { reboot: input.reboot }),
   };
 }
 
@@ -70,6 +77,26 @@ export function exitCodeOf(report: HostReport): ExitCode {
 /** The host is not as wanted or not as we left it, and this run did not put it right. */
 function isOff(entry: ReportEntry): boolean {
   return !entry.isVerified && (entry.isDrifted || (entry.outcome === "left" && entry.wanted !== null));
+}
+
+/** Says what became of changes that can cut the host off, and of a wish to reboot. */
+export function announceConfirmations(
+  confirmations: readonly ConfirmationState[],
+  reboot: RebootDecision | undefined,
+  observer: Observer | undefined,
+): void {
+  for (const { state, keys, deadline, because } of confirmations) {
+    const until = state === "waiting" && deadline !== null ? ` (until ${deadline})` : "";
+    observer?.onEvent?.({
+      level: state === "confirmed" ? "info" : "warning",
+      event: state,
+      knob: keys.join(", "),
+      because: because + until,
+    });
+  }
+  if (reboot === undefined) return;
+  const event = reboot.isAsked ? "reboot" : "no-reboot";
+  observer?.onEvent?.({ level: "warning", event, because: reboot.because });
 }
 
 /** Says what became of one knob, where something became of it. */

@@ -4,18 +4,21 @@ import type { HostReport, ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import { withAgentLock } from "./agent-lock.ts";
 import { removeLeftovers } from "./apply-plan.ts";
-import { JOURNAL_VERSION } from "./journal-records.ts";
+import { stopTimers } from "./dead-man-timer.ts";
 import {
+  type JournalState,
   type OutstandingOriginal,
   type OutstandingStep,
   foldJournal,
   isGoneAfterReboot,
 } from "./journal-state.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
-import { textOf } from "./knob-values.ts";
 import { type Restoration, restoreOriginal } from "./originals.ts";
 import { announce, reportOf } from "./report-of.ts";
-import { type Observer, roundMillis, startRun } from "./run-context.ts";
+import { type Observer, type RunContext, roundMillis, startRun } from "./run-context.ts";
+import { recordBase } from "./step-records.ts";
+import { timersOf } from "./take-back.ts";
+import { readNow } from "./value-now.ts";
 import { Reloads } from "./write-steps.ts";
 
 export interface RollbackInput {
@@ -67,13 +70,9 @@ export async function rollbackHost(input: RollbackInput): Promise<HostReport> {
     const ids = results
       .filter((result) => result.error === undefined && !failedReloads.has(result.outstanding.key))
       .map((result) => result.outstanding.id);
-    const at = new Date().toISOString();
-    if (ids.length > 0) {
-      journal.append([
-        { version: JOURNAL_VERSION, at, run: run.id, bootId: run.bootId, record: "restored", ids },
-      ]);
-      journal.sync();
-    }
+    journal.append(ids.length === 0 ? [] : [{ ...recordBase(run), record: "restored", ids }]);
+    if (ids.length === results.length) await forgetPending(host, state, journal, run);
+    journal.sync();
     for (const entry of entries) announce(entry, input.observer);
     const { hostname, kernelRelease } = input;
     return reportOf({
@@ -86,6 +85,21 @@ export async function rollbackHost(input: RollbackInput): Promise<HostReport> {
       entries,
     });
   });
+}
+
+/** Nothing is left that could be confirmed or taken back, and what was refused may be tried again. */
+async function forgetPending(
+  host: LiveHost,
+  { pending, refused }: JournalState,
+  journal: JournalWriter,
+  run: RunContext,
+): Promise<void> {
+  if (pending.size === 0 && refused.size === 0) return;
+  const base = { ...recordBase(run), record: "settled", how: "rolled-back" } as const;
+  const groups = [...pending.keys()];
+  journal.append([{ ...base, groups, because: "everything was rolled back", refused: [] }]);
+  journal.sync();
+  await stopTimers(host, timersOf([...pending.values()]));
 }
 
 async function restore(
@@ -136,7 +150,9 @@ async function entryFor(
   const found = await readNow(input.host, knob, latest.target);
   const error = mine.find((result) => result.error !== undefined)?.error ?? failedReloads.get(latest.key);
   const isChanged = mine.some((result) => result.restoration?.kind === "restored");
-  const outcome = error !== undefined ? "failed" : isChanged ? "changed" : "already-right";
+  const isRunning = knob?.takesEffect === "reboot" && found !== null && found !== first.beforeText;
+  const outcome =
+    error !== undefined ? "failed" : isRunning ? "needs-reboot" : isChanged ? "changed" : "already-right";
   const because =
     error === undefined
       ? mine.map((result) => result.restoration?.because ?? "").join("; ")
@@ -160,15 +176,4 @@ async function entryFor(
     alsoSetBy: [],
     durationMillis: roundMillis(mine.reduce((sum, result) => sum + result.millis, 0)),
   };
-}
-
-/** For the report only: whether the bytes are back was settled before. */
-async function readNow(host: LiveHost, knob: AnyKnob | undefined, target: string): Promise<string | null> {
-  if (knob === undefined) return null;
-  try {
-    const value = await knob.read(host, { name: target });
-    return value === undefined ? null : textOf(knob, value);
-  } catch {
-    return null;
-  }
 }

@@ -36,7 +36,7 @@ export interface RunContext {
   elapsedMillis(): number;
 }
 
-const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
+export const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
 
 export async function startRun(host: Host, earlier: readonly PhaseDuration[] = []): Promise<RunContext> {
   const startedAt = new Date();

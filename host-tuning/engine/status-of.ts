@@ -4,6 +4,7 @@ import { API_VERSION } from "../profile/host-profile.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import { isOfThisBoot } from "./drift.ts";
 import { type OutstandingStep, foldJournal } from "./journal-state.ts";
+import type { Original } from "./journal-records.ts";
 import { readJournal } from "./journal.ts";
 import { isSame, textOf } from "./knob-values.ts";
 import { startRun } from "./run-context.ts";
@@ -12,6 +13,8 @@ import { startRun } from "./run-context.ts";
 export type Standing =
   | "in-force"
   | "drifted"
+  /** Configured, and in force after the next reboot. */
+  | "needs-reboot"
   /** A kernel value of an earlier boot; the next apply sets it again. */
   | "gone-with-reboot"
   /** The device or the knob is not there any more. */
@@ -67,7 +70,7 @@ export async function statusOf({ host, knobs }: StatusInput): Promise<HostStatus
       const knob = knobs.find((candidate) => candidate.id === latest.knob);
       const places = [...state.originals.values()]
         .filter((outstanding) => outstanding.key === latest.key)
-        .map(({ original }) => (original.kind === "tool" ? original.undo.join(" ") : original.path));
+        .flatMap(({ original }) => placesOf(original));
       return {
         key: latest.key,
         knob: latest.knob,
@@ -88,6 +91,11 @@ export async function statusOf({ host, knobs }: StatusInput): Promise<HostStatus
   return { apiVersion: API_VERSION, kind: "HostStatus", agentVersion, bootId, drifted, entries };
 }
 
+function placesOf(original: Original): string[] {
+  if (original.kind === "tool") return [original.undo.join(" ")];
+  return original.kind === "boot-entries" ? original.before.map(({ path }) => path) : [original.path];
+}
+
 async function standingOf(
   host: LiveHost,
   knob: AnyKnob | undefined,
@@ -105,6 +113,7 @@ async function standingOf(
   const found = textOf(knob, value);
   const set = knob.value.safeParse(step.latest.value);
   if (set.success && isSame(knob, value, set.data)) return { standing: "in-force", found };
+  if (set.success && knob.isPending?.(value, set.data) === true) return { standing: "needs-reboot", found };
   if (!isStillOurs) return { standing: "gone-with-reboot", found };
   const wasInForce = step.outcome?.outcome === "changed" || step.outcome?.outcome === "already-right";
   return { standing: wasInForce ? "drifted" : "not-in-force", found };

@@ -1,3 +1,4 @@
+import { readEntryFiles } from "../boot-loader/entry-files.ts";
 import { TuningError } from "../errors.ts";
 import type { Write } from "../knobs/knob.ts";
 import type { Host } from "../sys/host.ts";
@@ -7,6 +8,12 @@ const KERNEL_FOLDERS = ["/proc/sys/", "/proc/irq/", "/sys/"];
 
 /** Where configuration may be put. */
 const CONFIG_FOLDERS = ["/etc/", "/run/systemd/", "/run/udev/", "/boot/"];
+
+/** Where boot loader entries are beside /boot. */
+const ENTRY_FOLDERS = [...CONFIG_FOLDERS, "/efi/loader/entries/"];
+
+/** Without blanks and quotes, and without what a shell or GRUB's scripts would take for their own. */
+const KERNEL_ARGUMENT = /^[A-Za-z][\w.-]*=[\w.,:+-]+$/;
 
 /** The agent's own files are no knob's business. */
 const OWN_FOLDERS = ["/run/bedplate/", "/etc/bedplate/"];
@@ -30,6 +37,11 @@ export function checkWrite(write: Write): void {
       for (const word of [...write.command, ...write.undo]) {
         if (word.includes("\0")) throw refusal(word, "a tool's argument holds a NUL");
       }
+      return;
+    case "boot-entries":
+      for (const word of write.words) {
+        if (!KERNEL_ARGUMENT.test(word)) throw refusal(word, "not one plain kernel argument");
+      }
   }
 }
 
@@ -41,6 +53,12 @@ export function checkWrite(write: Write): void {
  */
 export async function checkDestination(host: Host, write: Write): Promise<void> {
   if (write.kind === "tool") return;
+  if (write.kind === "boot-entries") {
+    for (const { path } of await readEntryFiles(host, write.loader)) {
+      checkPath((await host.realPath(path)) ?? path, ENTRY_FOLDERS);
+    }
+    return;
+  }
   const folders = write.kind === "kernel-file" ? KERNEL_FOLDERS : CONFIG_FOLDERS;
   const paths =
     write.kind === "kernel-file" && write.counterpart !== undefined

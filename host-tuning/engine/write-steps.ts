@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { writeEntries } from "./boot-entries.ts";
 import type { Write } from "../knobs/knob.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import type { Attempt } from "./attempt.ts";
-import { runOrThrow } from "./originals.ts";
+import { restoreOriginal, runOrThrow } from "./originals.ts";
 import type { Observer } from "./run-context.ts";
 
 /** Does every write, in order. One that fails ends its own step and no other. */
@@ -16,6 +17,9 @@ export async function writeSteps(
     observer?.onProgress?.(index, attempts.length, attempt.decision.step.key);
     const fromMillis = performance.now();
     try {
+      for (const { original } of attempt.decision.putBack?.restores ?? []) {
+        await restoreOriginal(host, original);
+      }
       for (const write of attempt.decision.writes) await perform(host, write);
     } catch (error) {
       attempt.error = error;
@@ -37,6 +41,9 @@ async function perform(host: LiveHost, write: Write): Promise<void> {
       return;
     case "tool":
       await runOrThrow(host, write.command);
+      return;
+    case "boot-entries":
+      writeEntries(host, write);
   }
 }
 
@@ -74,6 +81,9 @@ export async function reloadAfter(host: LiveHost, attempts: readonly Attempt[]):
     if (attempt.error !== undefined) continue;
     for (const write of attempt.decision.writes) {
       if (write.kind === "config-file") attempt.error ??= await reload.run(write.reload ?? []);
+    }
+    for (const { original } of attempt.decision.putBack?.restores ?? []) {
+      if (original.kind === "config-file") attempt.error ??= await reload.run(original.reload);
     }
   }
 }

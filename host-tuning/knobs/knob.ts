@@ -1,4 +1,6 @@
 import type * as z from "zod";
+import type { ArgumentName } from "../boot-loader/command-line.ts";
+import type { EntryLoader } from "../boot-loader/entry-files.ts";
 import type { HostFacts } from "../facts/host-facts.ts";
 import type { HostProfile } from "../profile/host-profile.ts";
 import type { Host } from "../sys/host.ts";
@@ -26,6 +28,7 @@ export type Unit =
   | "milliseconds"
   | "seconds"
   | "connections"
+  | "packets"
   | "files"
   | "requests"
   | "entries"
@@ -85,7 +88,19 @@ export interface ToolWrite {
   readonly survivesReboot?: true;
 }
 
-export type Write = KernelFileWrite | ConfigFileWrite | ToolWrite;
+/**
+ * Give one argument of the kernel's command line these words in every entry of a boot loader whose entries are files, and
+ * in what later entries are made from; no words take it away. Everything else in those files stays byte for byte, so that
+ * several knobs and other programs can share them. Rollback puts this argument's old words back, and no other's.
+ */
+export interface BootEntriesWrite {
+  readonly kind: "boot-entries";
+  readonly loader: EntryLoader;
+  readonly argument: ArgumentName;
+  readonly words: readonly string[];
+}
+
+export type Write = KernelFileWrite | ConfigFileWrite | ToolWrite | BootEntriesWrite;
 
 /** What a knob acts on when it is not the whole host: `eth0`, `nvme0n1`, `node0`, `irq 44`. */
 export interface Target {
@@ -148,18 +163,22 @@ export interface Knob<V> {
   /** What it acts on, in a stable order; absent: the whole host once. Empty: nothing on this host to act on. */
   targets?(facts: HostFacts, profile: HostProfile): readonly Target[];
   /** Why `targets` may be empty, for the report. */
-  readonly absentBecause?: string;
+  readonly absentBecause?: string | ((facts: HostFacts) => string);
   /**
    * The value in force, re-read from the kernel; `undefined` when this host does not have the knob.
    * Must read what is effective (effective_affinity_list, `ethtool -g` current), not what was asked for.
    */
   read(host: Host, target: Target): Promise<V | undefined>;
+  /** Why `read` gives `undefined` here, where there is more to say than that the host has none. */
+  readAbsence?(host: Host, target: Target): Promise<string | undefined>;
   /** Pure. The value this host should have, from its facts and its profile. */
   desired(input: DesiredInput<V>): Desired<V>;
   /** Pure. The writes that bring `value` about; `before` is what `read` gave. */
   writes(value: V, target: Target, before: V): readonly Write[];
   /** Is `current` as good as `wanted`; absent: equal text. */
   isSatisfied?(current: V, wanted: V): boolean;
+  /** Is `wanted` configured already and a reboot away from being in force; then nothing is written. */
+  isPending?(current: V, wanted: V): boolean;
   /** For people; absent: `String(value)`. */
   format?(value: V): string;
   /** When a read-back differs: what that means and what to do, from the two values. */

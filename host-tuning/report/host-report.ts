@@ -30,6 +30,14 @@ export const reportEntrySchema = z.object({
   durationMillis: z.number(),
 });
 
+/** What became of changes that can cut the host off. */
+export const confirmationStateSchema = z.object({
+  state: z.enum(["confirmed", "waiting", "waiting-for-reboot", "taken-back"]),
+  keys: z.array(z.string()),
+  deadline: z.iso.datetime().nullable().describe("When they are taken back unless confirmed before"),
+  because: z.string(),
+});
+
 /** HostReport: what happened on a host, each value as it was read back. */
 export const hostReportSchema = z
   .object({
@@ -48,9 +56,18 @@ export const hostReportSchema = z
     counts: z.record(z.enum(OUTCOMES), z.int()),
     drifted: z.int(),
     entries: z.array(reportEntrySchema),
+    confirmations: z
+      .array(confirmationStateSchema)
+      .optional()
+      .describe("Changes that can cut the host off: confirmed, waiting until when, or taken back"),
+    reboot: z
+      .object({ isAsked: z.boolean(), because: z.string() })
+      .optional()
+      .describe("Whether this run asked the host to reboot, where the profile lets it"),
   })
   .describe("What happened on a host, each value as it was read back");
 
 export type HostReport = z.output<typeof hostReportSchema>;
 export type ReportEntry = z.output<typeof reportEntrySchema>;
+export type ConfirmationState = z.output<typeof confirmationStateSchema>;
 export type Outcome = (typeof OUTCOMES)[number];

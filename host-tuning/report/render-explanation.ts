@@ -45,6 +45,8 @@ function here(step: PlanStep): string[] {
 
 function writeText(write: PlanStep["writes"][number]): string {
   if (write.kind === "tool") return write.command.join(" ");
+  if (write.kind === "boot-entries")
+    return `${write.argument} in the ${write.loader} entries <- ${write.words.join(" ") || "taken away"}`;
   return write.kind === "kernel-file" ? `${write.path} <- ${write.text.trim()}` : write.path;
 }
 

@@ -12,17 +12,21 @@ const COLUMNS = [
 const TONES: Readonly<Record<PlanStep["action"], Tone>> = {
   set: "good",
   "already-right": "quiet",
+  "needs-reboot": "warning",
   left: "quiet",
   unsupported: "quiet",
   failed: "bad",
 };
 
-const ACTIONS = ["set", "already-right", "left", "unsupported", "failed"] as const;
+const ACTIONS = ["set", "already-right", "needs-reboot", "left", "unsupported", "failed"] as const;
+
+/** What a plan shows without being asked for all. */
+const SHOWN: ReadonlySet<PlanStep["action"]> = new Set(["set", "needs-reboot", "failed"]);
 
 /** A plan for people: what would change, and with `all` everything that would not. */
 export function renderPlan(plan: HostPlan, options: { readonly all?: boolean } = {}): string {
   const shown = plan.steps.filter(
-    (step) => options.all === true || step.action === "set" || step.action === "failed",
+    (step) => options.all === true || SHOWN.has(step.action),
   );
   const host = printable(plan.hostname ?? "this host");
   const lines = [

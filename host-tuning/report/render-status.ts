@@ -13,6 +13,7 @@ const COLUMNS = [
 const TONES: Readonly<Record<Standing, Tone>> = {
   "in-force": "good",
   drifted: "warning",
+  "needs-reboot": "warning",
   "gone-with-reboot": "quiet",
   "not-there": "quiet",
   "not-in-force": "bad",

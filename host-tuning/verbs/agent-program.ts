@@ -1,6 +1,9 @@
 import { type Command, Option } from "commander";
 import type { ApplyOptions } from "./apply.ts";
+import type { DriftOptions } from "./drift.ts";
+import type { MetricsOptions } from "./metrics.ts";
 import type { PlanOptions } from "./plan.ts";
+import type { RollbackOptions } from "./rollback.ts";
 import { type CommonOptions, runVerb } from "./verb-frame.ts";
 import type { PlanningOptions } from "./verb-input.ts";
 
@@ -32,6 +35,14 @@ function withPhase(command: Command): Command {
   );
 }
 
+function withDevice(command: Command): Command {
+  return command.option("--device <name>", "only what acts on this NIC, disk or PCI address");
+}
+
+const TEXTFILE = [
+  "--textfile",
+  "write the metrics where node_exporter's textfile collector reads them",
+] as const;
 const ALL = ["--all", "show also what this host does not need or have"] as const;
 const LOG_JSON = ["--log-json", "one JSON line per event on stderr (as under systemd)"] as const;
 
@@ -51,11 +62,15 @@ function addReadingVerbs(program: Command): void {
     .action(async (options: CommonOptions) => {
       await runVerb(options, async () => await (await import("./facts.ts")).facts(options));
     });
-  withPhase(withProfile(withRoot(program.command("plan"))))
+  withDevice(withPhase(withProfile(withRoot(program.command("plan")))))
     .description("what apply would change here, and why; changes nothing")
     .option(...ALL)
     .option("--out <file>", "save the plan, for apply --plan")
-    .addHelpText("after", examples("plan", "plan --profile profile.yaml --out plan.json", "plan --json"))
+    .addOption(new Option("--script", "print it as a shell script to review and run").conflicts("json"))
+    .addHelpText(
+      "after",
+      examples("plan", "plan --profile profile.yaml --out plan.json", "plan --script >tune.sh"),
+    )
     .action(async (options: PlanOptions) => {
       await runVerb(options, async () => await (await import("./plan.ts")).plan(options));
     });
@@ -66,6 +81,14 @@ function addReadingVerbs(program: Command): void {
     .addHelpText("after", examples("verify", "verify --json"))
     .action(async (options: PlanningOptions) => {
       await runVerb(options, async () => await (await import("./verify.ts")).verify(options));
+    });
+  withRoot(program.command("metrics"))
+    .description("what the agent and the kernel count, in Prometheus' text format")
+    .option("--out <file>", "write them into a file, in one step")
+    .addOption(new Option(...TEXTFILE).conflicts("out"))
+    .addHelpText("after", examples("metrics", "metrics --out /var/lib/node_exporter/bedplate.prom"))
+    .action(async (options: MetricsOptions) => {
+      await runVerb(options, async () => await (await import("./metrics.ts")).metrics(options));
     });
   withRoot(program.command("status"))
     .description("what Bedplate changed here, since when, and whether it is still in force")
@@ -91,7 +114,7 @@ function addReadingVerbs(program: Command): void {
 }
 
 function addChangingVerbs(program: Command): void {
-  withPhase(withProfile(withRoot(program.command("apply"))))
+  withDevice(withPhase(withProfile(withRoot(program.command("apply")))))
     .description("bring this host to its plan, and read every value back")
     .addOption(
       new Option("--plan <file>", "apply this saved plan, or nothing if the host changed since").conflicts(
@@ -104,11 +127,28 @@ function addChangingVerbs(program: Command): void {
     .action(async (options: ApplyOptions) => {
       await runVerb(options, async () => await (await import("./apply.ts")).apply(options));
     });
+  withRoot(program.command("confirm"))
+    .description("keep changes that could have cut this host off: you can still reach it")
+    .addHelpText("after", examples("confirm", "confirm --json"))
+    .action(async (options: CommonOptions) => {
+      await runVerb(options, async () => await (await import("./confirm.ts")).confirm(options));
+    });
+  withPhase(withProfile(withRoot(program.command("drift"))))
+    .description(
+      "what somebody changed after Bedplate, since when and who; puts it back if the profile says so",
+    )
+    .option(...TEXTFILE)
+    .option(...LOG_JSON)
+    .addHelpText("after", examples("drift", "drift --json", "drift --textfile --log-json"))
+    .action(async (options: DriftOptions) => {
+      await runVerb(options, async () => await (await import("./drift.ts")).drift(options));
+    });
   withRoot(program.command("rollback"))
     .description("put back every value that Bedplate changed here")
+    .option("--unconfirmed", "put back only changes that wait for a confirmation, as their timer does")
     .option(...LOG_JSON)
-    .addHelpText("after", examples("rollback"))
-    .action(async (options: CommonOptions) => {
+    .addHelpText("after", examples("rollback", "rollback --unconfirmed"))
+    .action(async (options: RollbackOptions) => {
       await runVerb(options, async () => await (await import("./rollback.ts")).rollback(options));
     });
 }

@@ -11,7 +11,13 @@ import { joinPhases, saveReport } from "../report/save-report.ts";
 import { errnoText } from "../sys/errno.ts";
 import { openHost } from "../sys/live-host.ts";
 import { writeJson } from "./verb-frame.ts";
-import { type PlanningOptions, type VerbInput, readTimedFacts, readVerbInput } from "./verb-input.ts";
+import {
+  type PlanningOptions,
+  type VerbInput,
+  confirmation,
+  readTimedFacts,
+  readVerbInput,
+} from "./verb-input.ts";
 import { watcher } from "./watcher.ts";
 
 export interface ApplyOptions extends PlanningOptions {
@@ -58,6 +64,9 @@ async function inputOfPlan(
     knobs: KNOBS,
     phase: plan.phase,
     earlier,
+    // Read anew under the lock, as always; nobody looks at it before.
+    past: undefined,
+    confirmation: confirmation(),
     expected: { plan, source: file },
   };
 }

@@ -1,4 +1,6 @@
-import type { Phase } from "../engine/plan-host.ts";
+import type { Phase, PlanInput } from "../engine/plan-host.ts";
+import { type Past, readPast } from "../engine/own-changes.ts";
+import type { Confirmation } from "../engine/pending-changes.ts";
 import type { PhaseDuration } from "../engine/run-context.ts";
 import { roundMillis } from "../engine/run-context.ts";
 import type { HostFacts } from "../facts/host-facts.ts";
@@ -14,6 +16,8 @@ export interface PlanningOptions extends CommonOptions {
   readonly profile?: string;
   readonly phase: Phase;
   readonly all?: boolean;
+  /** Only what acts on this device. */
+  readonly device?: string;
 }
 
 /** What planning verbs work on: the host, its facts, its profile and the registry. */
@@ -25,6 +29,8 @@ export interface VerbInput {
   readonly knobs: readonly AnyKnob[];
   readonly phase: Phase;
   readonly earlier: readonly PhaseDuration[];
+  readonly confirmation: Confirmation;
+  readonly past: Past | undefined;
 }
 
 /** The profile is read first: a fault in it is told before the host is looked at. */
@@ -32,7 +38,25 @@ export async function readVerbInput(options: PlanningOptions): Promise<VerbInput
   const host = openHost(options.root);
   const { profile, source } = await loadProfile(host, KNOBS, options.profile);
   const { facts, earlier } = await readTimedFacts(host);
-  return { host, facts, profile, profileSource: source, knobs: KNOBS, phase: options.phase, earlier };
+  const past = await readPast(host);
+  const { phase } = options;
+  return {
+    host,
+    facts,
+    profile,
+    profileSource: source,
+    knobs: KNOBS,
+    phase,
+    earlier,
+    past,
+    confirmation: confirmation(),
+  };
+}
+
+/** The timer runs this same program: the link to the one in force, where it was started by that. */
+export function confirmation(): Confirmation {
+  const main = process.argv[1] ?? "";
+  return { revert: [process.execPath, main, "rollback", "--unconfirmed", "--log-json"] };
 }
 
 export async function readTimedFacts(

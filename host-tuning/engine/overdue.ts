@@ -1,0 +1,54 @@
+import type { ConfirmationState } from "../report/host-report.ts";
+import type { ApplyInput } from "./apply-plan.ts";
+import { stateOf } from "./confirm-changes.ts";
+import { type PendingGroup, foldJournal } from "./journal-state.ts";
+import { JournalWriter, readJournal } from "./journal.ts";
+import { deadlineOf, groupsOnTrial, groupsOverdue } from "./pending-changes.ts";
+import { announce } from "./report-of.ts";
+import type { RunContext } from "./run-context.ts";
+import { takeBack } from "./take-back.ts";
+
+/**
+ * Takes back what an earlier boot left unconfirmed, and what this one did not confirm in time and no timer took back.
+ * The first thing an apply does: the early unit is the first of a boot that can.
+ *
+ * @throws {TuningError} JOURNAL_CORRUPT
+ */
+export async function takeBackOverdue(
+  { host, knobs, observer }: Pick<ApplyInput, "host" | "knobs" | "observer">,
+  run: RunContext,
+): Promise<ConfirmationState[]> {
+  const content = readJournal(host);
+  const state = foldJournal(content.records);
+  const overdue = [
+    ...groupsOverdue(state, run.bootId),
+    ...groupsOnTrial(state, run.bootId).filter((group) => isPast(deadlineOf(group))),
+  ];
+  if (overdue.length === 0) return [];
+  using journal = new JournalWriter(host, content);
+  const because = `no confirmation by ${whenOf(overdue)}`;
+  const entries = await run.timed(
+    "take back",
+    async () => await takeBack(overdue, { host, knobs, state, journal, run, because }),
+  );
+  for (const entry of entries) announce(entry, observer);
+  const hasFailed = entries.some(({ outcome }) => outcome === "failed");
+  const told = hasFailed ? entries.map((entry) => entry.because).join("; ") : because;
+  return overdue.map((group) => stateOf(group, hasFailed ? "waiting" : "taken-back", told));
+}
+
+/** The last deadline that went by, or the boot that ended before it. */
+function whenOf(groups: readonly PendingGroup[]): string {
+  const [last] = groups
+    .map((group) => deadlineOf(group) ?? group.record.at)
+    .toSorted()
+    .toReversed();
+  const boots = new Set(
+    groups.map(({ record, trial }) => (trial ?? record).bootId?.slice(0, 8) ?? "unknown"),
+  );
+  return `${last?.replace(/\.\d+Z$/, "Z") ?? "then"} in boot ${[...boots].join(", ")}`;
+}
+
+function isPast(deadline: string | null): boolean {
+  return deadline !== null && Date.parse(deadline) < Date.now();
+}
