@@ -122,7 +122,7 @@ function timesOf(
 function pathsOf(key: string, journal: JournalState): string[] {
   return [...journal.originals.values()]
     .filter((outstanding) => outstanding.key === key)
-    .flatMap(({ original }) => (original.kind === "tool" ? [] : [original.path]));
+    .flatMap(({ original }) => (original.kind === "tool" || original.kind === "boot-entries" ? [] : [original.path]));
 }
 
 /** A yield ends when somebody applied since: then the setting is wanted again. */

@@ -1,12 +1,15 @@
 import { agentVersion } from "../agent-version.ts";
 import type { AnyKnob } from "../knobs/knob.ts";
 import { API_VERSION } from "../profile/host-profile.ts";
+import type { ConfirmationState } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
+import { stateOf } from "./confirm-changes.ts";
 import { isOfThisBoot } from "./drift.ts";
-import { type OutstandingStep, foldJournal } from "./journal-state.ts";
+import { type JournalState, type OutstandingStep, type PendingGroup, foldJournal } from "./journal-state.ts";
 import type { Original } from "./journal-records.ts";
 import { readJournal } from "./journal.ts";
 import { isSame, textOf } from "./knob-values.ts";
+import { groupsAwaitingReboot } from "./pending-changes.ts";
 import { startRun } from "./run-context.ts";
 
 /** How things stand with something that Bedplate set. */
@@ -48,6 +51,17 @@ export interface HostStatus {
   readonly bootId: string | null;
   readonly drifted: number;
   readonly entries: readonly StatusEntry[];
+  /** Changes that nobody has confirmed yet. */
+  readonly pending: readonly ConfirmationState[];
+  /** Values that were taken back because nobody confirmed them; the same profile does not try them again. */
+  readonly takenBack: readonly TakenBackEntry[];
+}
+
+export interface TakenBackEntry {
+  readonly key: string;
+  readonly value: string;
+  readonly at: string;
+  readonly because: string;
 }
 
 export interface StatusInput {
@@ -88,7 +102,32 @@ export async function statusOf({ host, knobs }: StatusInput): Promise<HostStatus
     }),
   );
   const drifted = entries.filter((entry) => entry.standing === "drifted").length;
-  return { apiVersion: API_VERSION, kind: "HostStatus", agentVersion, bootId, drifted, entries };
+  return {
+    apiVersion: API_VERSION,
+    kind: "HostStatus",
+    agentVersion,
+    bootId,
+    drifted,
+    entries,
+    pending: [...state.pending.values()].map((group) => pendingState(state, group, bootId)),
+    takenBack: [...state.refused].map(([key, { valueText, settled }]) => ({
+      key,
+      value: valueText,
+      at: settled.at,
+      because: settled.because,
+    })),
+  };
+}
+
+function pendingState(state: JournalState, group: PendingGroup, bootId: string | null): ConfirmationState {
+  if (groupsAwaitingReboot(state).includes(group)) {
+    return stateOf(group, "waiting-for-reboot", "takes effect with the next reboot, which has to prove it");
+  }
+  const isOfThisBoot = (group.trial ?? group.record).bootId === bootId;
+  const because = isOfThisBoot
+    ? '"bedplate confirm" keeps it'
+    : "its boot ended before it was confirmed; the next apply takes it back";
+  return stateOf(group, "waiting", because);
 }
 
 function placesOf(original: Original): string[] {

@@ -11,10 +11,16 @@ import { fsInotifyMaxUserInstances } from "./fs-inotify-max-user-instances.ts";
 import { fsInotifyMaxUserWatches } from "./fs-inotify-max-user-watches.ts";
 import { fsNrOpen } from "./fs-nr-open.ts";
 import { hugepagesNrHugepages } from "./hugepages-nr-hugepages.ts";
+import { hugepages } from "./hugepages.ts";
+import { intelIdleMaxCstate } from "./intel-idle-max-cstate.ts";
+import { intelIommu } from "./intel-iommu.ts";
 import { intelPstateMinPerfPct } from "./intel-pstate-min-perf-pct.ts";
 import { intelPstateNoTurbo } from "./intel-pstate-no-turbo.ts";
+import { iommu } from "./iommu.ts";
 import { irqDefaultSmpAffinity } from "./irq-default-smp-affinity.ts";
 import { irqSmpAffinityList } from "./irq-smp-affinity-list.ts";
+import { irqaffinity } from "./irqaffinity.ts";
+import { isolcpus } from "./isolcpus.ts";
 import { kernelKeysRootMaxbytes } from "./kernel-keys-root-maxbytes.ts";
 import { kernelKeysRootMaxkeys } from "./kernel-keys-root-maxkeys.ts";
 import { kernelNmiWatchdog } from "./kernel-nmi-watchdog.ts";
@@ -51,12 +57,21 @@ import { netIpv6NeighDefaultGcThresh2 } from "./net-ipv6-neigh-default-gc-thresh
 import { netIpv6NeighDefaultGcThresh3 } from "./net-ipv6-neigh-default-gc-thresh3.ts";
 import { netNetfilterNfConntrackBuckets } from "./net-netfilter-nf-conntrack-buckets.ts";
 import { netNetfilterNfConntrackMax } from "./net-netfilter-nf-conntrack-max.ts";
+import { nohzFull } from "./nohz-full.ts";
+import { nvidiaComputeMode } from "./nvidia-compute-mode.ts";
+import { nvidiaEccMode } from "./nvidia-ecc-mode.ts";
+import { nvidiaLockedClocks } from "./nvidia-locked-clocks.ts";
+import { nvidiaMigMode } from "./nvidia-mig-mode.ts";
+import { nvidiaMigProfiles } from "./nvidia-mig-profiles.ts";
 import { nvidiaPersistenceMode } from "./nvidia-persistence-mode.ts";
+import { nvidiaPowerLimit } from "./nvidia-power-limit.ts";
 import { nvmeArray } from "./nvme-array.ts";
+import { nvmeCoreIoTimeout } from "./nvme-core-io-timeout.ts";
 import { nvmeFilesystem } from "./nvme-filesystem.ts";
 import { nvmeMount } from "./nvme-mount.ts";
 import { platformProfile } from "./platform-profile.ts";
 import { pmQosResumeLatencyUs } from "./pm-qos-resume-latency-us.ts";
+import { processorMaxCstate } from "./processor-max-cstate.ts";
 import { queueAddRandom } from "./queue-add-random.ts";
 import { queueIoPoll } from "./queue-io-poll.ts";
 import { queueIoTimeout } from "./queue-io-timeout.ts";
@@ -67,8 +82,10 @@ import { queueReadAheadKb } from "./queue-read-ahead-kb.ts";
 import { queueRqAffinity } from "./queue-rq-affinity.ts";
 import { queueScheduler } from "./queue-scheduler.ts";
 import { queueWbtLatUsec } from "./queue-wbt-lat-usec.ts";
+import { rcuNocbs } from "./rcu-nocbs.ts";
 import { rpsCpus } from "./rps-cpus.ts";
 import { scalingGovernor } from "./scaling-governor.ts";
+import { skewTick } from "./skew-tick.ts";
 import { smtControl } from "./smt-control.ts";
 import { sriovNumvfs } from "./sriov-numvfs.ts";
 import { systemdAllowedCpus } from "./systemd-allowed-cpus.ts";
@@ -196,5 +213,23 @@ export const KNOBS: readonly AnyKnob[] = [
   workqueueCpumask,
   workqueueWritebackCpumask,
   // gpu
+  nvidiaComputeMode,
+  nvidiaEccMode,
+  nvidiaLockedClocks,
+  nvidiaMigMode,
+  nvidiaMigProfiles,
   nvidiaPersistenceMode,
+  nvidiaPowerLimit,
+  // boot
+  hugepages,
+  intelIdleMaxCstate,
+  intelIommu,
+  iommu,
+  irqaffinity,
+  isolcpus,
+  nohzFull,
+  nvmeCoreIoTimeout,
+  processorMaxCstate,
+  rcuNocbs,
+  skewTick,
 ];

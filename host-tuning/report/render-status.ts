@@ -1,6 +1,7 @@
 import type { HostStatus, Standing, StatusEntry } from "../engine/status-of.ts";
 import { type Tone, tint } from "./colour.ts";
-import { plural, renderTable, valueCell } from "./table.ts";
+import { renderConfirmations, secondsOf } from "./render-confirmations.ts";
+import { plural, printable, renderTable, valueCell } from "./table.ts";
 
 const COLUMNS = [
   { title: "knob", maxColumns: 40 },
@@ -22,7 +23,15 @@ const TONES: Readonly<Record<Standing, Tone>> = {
 
 /** What Bedplate holds changed on a host, for people. */
 export function renderStatus(status: HostStatus): string {
-  if (status.entries.length === 0) return "Nothing on this host is changed by Bedplate.\n";
+  const notes = [
+    ...renderConfirmations(status.pending),
+    ...status.takenBack.map(
+      ({ key, value, at, because }) =>
+        `${tint("warning", "taken back")}: ${printable(key)} = ${printable(value)} on ${secondsOf(at)}, ${printable(because)}`,
+    ),
+  ].map((line) => `${line}\n`);
+  const more = notes.length === 0 ? "" : `\n${notes.join("")}`;
+  if (status.entries.length === 0) return `Nothing on this host is changed by Bedplate.\n${more}`;
   const rows = status.entries.map((entry) => ({
     cells: [
       entry.key,
@@ -38,11 +47,11 @@ export function renderStatus(status: HostStatus): string {
     return entry === undefined || column !== 4 ? text : tint(TONES[entry.standing], text);
   });
   const drifted = status.drifted === 0 ? "no drift" : tint("warning", `${status.drifted} drifted`);
-  return `${table}\n\n${plural(status.entries.length, "setting")} changed by Bedplate, ${drifted}; "bedplate rollback" takes them back\n`;
+  return `${table}\n\n${plural(status.entries.length, "setting")} changed by Bedplate, ${drifted}; "bedplate rollback" takes them back\n${more}`;
 }
 
 function sinceOf(entry: StatusEntry): string {
-  const when = entry.since.replace(/\.\d+Z$/, "Z");
+  const when = secondsOf(entry.since);
   const boot = entry.isThisBoot ? "this boot" : `boot ${entry.bootId?.slice(0, 8) ?? "unknown"}`;
   return `since ${when}, ${boot}${entry.survivesReboot ? ", survives reboot" : ""}`;
 }

@@ -7,6 +7,7 @@ import {
   openSync,
   readSync,
   readdirSync,
+  readlinkSync,
   realpathSync,
   rmSync,
   rmdirSync,
@@ -14,7 +15,7 @@ import {
   statfsSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
-import { dirname, resolve as resolvePath } from "node:path";
+import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { TuningError } from "../errors.ts";
 import { errnoOf, errnoText } from "./errno.ts";
 import type { Host, ToolResult } from "./host.ts";
@@ -28,6 +29,8 @@ export interface LiveHost extends Host {
   machinePath(path: string): string;
   /** Bytes of a file; `undefined` when it does not exist. @throws {TuningError} HOST_READ */
   readBytes(path: string): Buffer | undefined;
+  /** What `list` gives, at once. @throws {TuningError} HOST_READ */
+  names(path: string): string[];
   /** Rights of a file; `undefined` when it does not exist. @throws {TuningError} HOST_READ */
   attributesOf(path: string): FileAttributes | undefined;
   /** The file belongs to a kernel file system, so that its text may read back in another form than it was written. */
@@ -99,7 +102,11 @@ class FileHost implements LiveHost {
   }
 
   list(path: string): Promise<string[]> {
-    return settle(() => this.#read(path, () => readdirSync(this.machinePath(path)).toSorted()) ?? []);
+    return settle(() => this.names(path));
+  }
+
+  names(path: string): string[] {
+    return this.#read(path, () => readdirSync(this.machinePath(path)).toSorted()) ?? [];
   }
 
   exists(path: string): Promise<boolean> {
@@ -113,6 +120,12 @@ class FileHost implements LiveHost {
         const real = this.#paths.resolve(path);
         return existsSync(this.machinePath(real)) ? real : undefined;
       }),
+    );
+  }
+
+  readLink(path: string): Promise<string | undefined> {
+    return settle(() =>
+      this.#read(path, () => readlinkSync(join(this.machinePath(dirname(path)), basename(path)))),
     );
   }
 

@@ -76,7 +76,7 @@ describe("kill -9 of the real program", () => {
     appliedBytes = journalBytes(host.root);
     const { originals } = foldJournal(readJournal(openHost(host.root)).records);
     changed = [...originals.values()].flatMap(({ original }) =>
-      original.kind === "tool" ? [] : [original.path],
+      "path" in original ? [original.path] : [],
     );
     expect(changed.length).toBeGreaterThan(10);
     await rollback(host.root);
