@@ -10,11 +10,9 @@ export interface CostProgramParts {
   readonly loadEnvironment: LoadEnvironment;
 }
 
-function withOutput(command: Command): Command {
+function withOutput(command: Command, formats: readonly string[]): Command {
   return command
-    .addOption(
-      new Option("--format <format>", "how to print").choices(["table", "json", "csv"]).default("table"),
-    )
+    .addOption(new Option("--format <format>", "how to print").choices(formats).default("table"))
     .option("--out <file>", "write there instead of stdout");
 }
 
@@ -29,11 +27,15 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
     cost
       .command("report")
       .description("split a bill by owner, with the balance sheet that proves nothing is lost")
-      .requiredOption("--input <file>", "a FOCUS 1.0 to 1.2 bill: CSV, CSV in gzip, or Parquet")
+      .requiredOption(
+        "--input <file>",
+        "a FOCUS 1.0 to 1.2 bill or an AWS Cost and Usage Report: CSV, CSV in gzip, or Parquet",
+      )
       .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
       .option("--month <month>", "one billing period of the file, as in 2026-07")
       .option("--tag-key <key>", "the tag that holds the key, where it is called otherwise")
       .option("--shared <owner...>", "owners whose cost is everyone's, as in platform"),
+    ["table", "json", "csv", "html"],
   )
     .addHelpText(
       "after",
@@ -42,6 +44,7 @@ Examples:
   $ bedplate cost report --input bill.csv
   $ bedplate cost report --input bill.parquet --by cost-center --tag-key CostCenter --month 2026-07
   $ bedplate cost report --input bill.csv.gz --format json --out report.json
+  $ bedplate cost report --input cur.parquet --format html --out cost.html
 
 Exit codes: 0 balanced, 1 the balance sheet does not close, 2 bad input`,
     )
@@ -58,6 +61,7 @@ Exit codes: 0 balanced, 1 the balance sheet does not close, 2 bad input`,
       .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
       .addOption(new Option("--by <key>", "what to split by").choices(ESTIMATE_KEYS).default("team"))
       .option("--fail-over-budget", "exit with 1 when the estimate is above the environment's budget"),
+    ["table", "json", "csv"],
   )
     .addHelpText(
       "after",

@@ -13,15 +13,18 @@ export interface ReportOptions {
   readonly month?: string;
   readonly tagKey?: string;
   readonly shared?: readonly string[];
-  readonly format: "table" | "json" | "csv";
+  readonly format: "table" | "json" | "csv" | "html";
   readonly out?: string;
 }
 
-const RENDERERS: Readonly<Record<ReportOptions["format"], (report: CostReport) => string>> = {
-  table: renderTable,
-  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
-  csv: renderCsv,
-};
+const RENDERERS: Readonly<Record<ReportOptions["format"], (report: CostReport) => string | Promise<string>>> =
+  {
+    table: renderTable,
+    json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+    csv: renderCsv,
+    // Its charts' library is loaded only for a page.
+    html: async (report) => (await import("./page/render-page.ts")).renderPage(report),
+  };
 
 /**
  * Writes to the file `out` where it is given, to stdout otherwise.
@@ -57,6 +60,6 @@ export async function runReport(options: ReportOptions): Promise<ExitCode> {
     month,
     sharedOwners: options.shared ?? [],
   });
-  await writeOut(RENDERERS[options.format](report), options.out);
+  await writeOut(await RENDERERS[options.format](report), options.out);
   return isBalanced(report) ? EXIT_CODE.asWanted : EXIT_CODE.failed;
 }

@@ -1,0 +1,185 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod";
+import { buildCostReport } from "../../../cost/report/build-cost-report.ts";
+import type { CostReport } from "../../../cost/report/cost-report.ts";
+import { reportKey } from "../../../cost/report/report-key.ts";
+import { renderPage } from "../../../cost/report/page/render-page.ts";
+import { describeWith, program } from "../../helpers/needs.ts";
+import { type CurRow, curCsv, generateCurMonth } from "./cur-month.ts";
+import { scratchFolder } from "./scratch-folder.ts";
+
+const write = scratchFolder();
+const HOSTILE = `<script>alert(1)</script>&"'\u202E`;
+
+function inAugust(row: CurRow): CurRow {
+  const dates = {
+    bill_billing_period_start_date: "2026-08-01 00:00:00",
+    bill_billing_period_end_date: "2026-09-01 00:00:00",
+    line_item_usage_start_date: "2026-08-02 00:00:00",
+    line_item_usage_end_date: "2026-08-02 01:00:00",
+  };
+  return { ...row, columns: { ...row.columns, ...dates } };
+}
+
+/** Two months; the team "lab" is called by a name that would be a script. */
+const rows = [...generateCurMonth(3, 300).rows, ...generateCurMonth(4, 400).rows.map(inAugust)].map((row) =>
+  row.tags["user_team"] === "lab" ? { ...row, tags: { user_team: HOSTILE } } : row,
+);
+
+let report: CostReport;
+let page: string;
+beforeAll(async () => {
+  const input = write("two-months.csv", curCsv(rows));
+  report = await buildCostReport({ input, key: reportKey("team", undefined) });
+  page = renderPage(report);
+});
+
+/** Text of an element's inside, as a browser shows it. */
+function shown(inside: string): string {
+  return inside
+    .replaceAll(/<[^>]*>/g, "")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&#39;", "'")
+    .replaceAll("&amp;", "&")
+    .trim();
+}
+
+/** Cells of the table with this caption. */
+function cellsOf(caption: string): string[][] {
+  const captions = [...page.matchAll(/<caption>\s*([^<]*)/g)];
+  const start = captions.find(([, text = ""]) => shown(text) === caption)?.index ?? -1;
+  expect(start).toBeGreaterThan(0);
+  const body = page.slice(page.indexOf("<tbody>", start), page.indexOf("</tbody>", start));
+  return [...body.matchAll(/<tr[^>]*>([^]*?)<\/tr>/g)].map(([, inside = ""]) =>
+    [...inside.matchAll(/<t[hd][^>]*>([^]*?)<\/t[hd]>/g)].map(([, cell = ""]) => shown(cell)),
+  );
+}
+
+function plain(text: string): string {
+  return text.replaceAll(",", "");
+}
+
+describe("renderPage()", () => {
+  it("has the report's numbers, row by row, and the balance sheet to the last digit", () => {
+    const [usd] = report.currencies;
+    const byRow = cellsOf("Cost by team, USD");
+    expect(byRow.slice(0, -1).map((cells) => [plain(cells[2] ?? ""), plain(cells[3] ?? "")])).toEqual(
+      usd?.rows.map((row) => [row.billedRounded, row.effectiveRounded]),
+    );
+    const balance = cellsOf("Balance sheet, USD");
+    expect(balance[0]?.slice(1).map(plain)).toEqual([
+      usd?.balance.bill.billed,
+      usd?.balance.bill.effective,
+      usd?.balance.bill.billedRounded,
+      usd?.balance.bill.effectiveRounded,
+    ]);
+    expect(balance.at(-1)?.slice(1).map(Number)).toEqual([0, 0, 0, 0]);
+    expect(page).toContain("The balance sheet closes: difference 0.");
+  });
+
+  it("opens each row into services that add up to it, to the cent", () => {
+    const [usd] = report.currencies;
+    for (const row of usd?.rows.filter((line) => line.bucket === "owner" && !line.owner?.includes("<")) ??
+      []) {
+      const services = cellsOf(`${row.owner ?? ""} by provider service, USD`);
+      const cents = services.reduce((sum, cells) => sum + Math.round(Number(plain(cells[3] ?? "")) * 100), 0);
+      expect(cents).toBe(Math.round(Number(row.effectiveRounded) * 100));
+    }
+  });
+
+  it("shows what moved between the months, the largest change first", () => {
+    const changes = cellsOf("Effective cost, 2026-07 to 2026-08, USD").map((cells) =>
+      Math.abs(Number(plain(cells[3] ?? ""))),
+    );
+    expect(changes.length).toBeGreaterThan(3);
+    expect(changes).toEqual(changes.toSorted((a, b) => b - a));
+  });
+
+  it("never lets a tag become markup, has no script and asks for nothing", () => {
+    expect(page).not.toMatch(/<script|\u202E|<(?:img|link|iframe|object)|url\(|@import/i);
+    expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+    const hosts = [...page.matchAll(/https?:\/\/[^"'\s<]+/g)].map(([url]) => url);
+    expect(new Set(hosts)).toEqual(new Set(["http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"]));
+  });
+
+  it("is the same to the byte on repeat", () => {
+    expect(renderPage(report)).toBe(page);
+  });
+});
+
+const CHROMIUM = program("chromium", "apt-get install chromium");
+const resultSchema = z.object({
+  violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
+  passes: z.number(),
+  overflowPx: z.number(),
+});
+
+describeWith([CHROMIUM], "the page in a browser", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "bedplate-page-"));
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  /** axe-core's findings in the page as Chromium shows it; the copy may run scripts, the page itself may not. */
+  async function inspect(widthPx: number, isDark: boolean): Promise<z.output<typeof resultSchema>> {
+    const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+    const script = `axe.run().then((found) => {
+      const result = {
+        violations: found.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => ({ html })) })),
+        passes: found.passes.length,
+        overflowPx: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      };
+      const out = document.createElement("pre");
+      out.id = "axe";
+      out.textContent = btoa(unescape(encodeURIComponent(JSON.stringify(result))));
+      document.body.append(out);
+    });`;
+    const copy = page
+      .replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "")
+      .replace("</body>", () => `<script>${axe}</script><script>${script}</script></body>`);
+    const file = write(`page-${widthPx}-${isDark ? "dark" : "light"}.html`, copy);
+    const { stdout } = await promisify(execFile)(
+      "chromium",
+      [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        `--user-data-dir=${folder}`,
+        `--window-size=${widthPx},900`,
+        `--blink-settings=preferredColorScheme=${isDark ? 0 : 1}`,
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+        `file://${file}`,
+      ],
+      { timeout: 120_000, maxBuffer: 64 * 1024 * 1024 },
+    );
+    const encoded = /<pre id="axe">([^<]+)<\/pre>/.exec(stdout)?.[1] ?? "";
+    return resultSchema.parse(JSON.parse(Buffer.from(encoded, "base64").toString("utf8")));
+  }
+
+  it.each([
+    [500, false],
+    [820, false],
+    [1400, false],
+    [500, true],
+    [820, true],
+    [1400, true],
+  ])(
+    "has no accessibility fault and no sideways scrolling at %i px, dark: %s",
+    async (widthPx, isDark) => {
+      const result = await inspect(widthPx, isDark);
+      expect(result.violations).toEqual([]);
+      expect(result.passes).toBeGreaterThan(15);
+      expect(result.overflowPx).toBe(0);
+    },
+    150_000,
+  );
+});
