@@ -98,8 +98,8 @@ function addReadingVerbs(program: Command): void {
     });
   withProfile(withRoot(program.command("explain")))
     .description("one knob: what it is, what it should be here, and why")
-    .argument("<knob>", "its id, as `bedplate knobs` lists it")
-    .addHelpText("after", examples("explain net.core.somaxconn", "explain queue/scheduler --json"))
+    .argument("<knob>", "its id, as `bedplate knobs` lists it; with a target in brackets for that one alone")
+    .addHelpText("after", examples("explain net.core.somaxconn", "explain 'queue/scheduler[nvme0n1]' --json"))
     .action(async (id: string, options: PlanningOptions) => {
       await runVerb(options, async () => await (await import("./explain.ts")).explain(id, options));
     });

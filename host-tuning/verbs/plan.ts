@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { planHost } from "../engine/plan-host.ts";
+import { decideHost } from "../engine/plan-host.ts";
 import { InputError } from "../errors.ts";
 import { type ExitCode, EXIT_CODE } from "../exit-code.ts";
 import { renderPlan } from "../report/render-plan.ts";
@@ -9,14 +9,20 @@ import { type PlanningOptions, readVerbInput } from "./verb-input.ts";
 
 export interface PlanOptions extends PlanningOptions {
   readonly out?: string;
+  readonly script?: boolean;
 }
 
 /** Shows, and with --out saves, what apply would do. */
 export async function plan(options: PlanOptions): Promise<ExitCode> {
-  const hostPlan = await planHost(await readVerbInput(options));
+  const input = await readVerbInput(options);
+  const { plan: hostPlan, decisions } = await decideHost(input);
   if (options.out !== undefined) await savePlan(options.out, `${JSON.stringify(hostPlan, null, 2)}\n`);
   if (options.json === true) writeJson(hostPlan);
-  else {
+  else if (options.script === true) {
+    const { renderScript } = await import("../report/render-script.ts");
+    const { scriptStepsOf } = await import("../engine/script-steps.ts");
+    process.stdout.write(renderScript(hostPlan, scriptStepsOf(input.host, decisions)));
+  } else {
     process.stdout.write(renderPlan(hostPlan, options));
     if (options.out !== undefined) {
       process.stdout.write(

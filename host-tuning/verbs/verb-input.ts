@@ -10,6 +10,7 @@ import type { AnyKnob } from "../knobs/knob.ts";
 import type { HostProfile } from "../profile/host-profile.ts";
 import { loadProfile } from "../profile/load-profile.ts";
 import { type LiveHost, openHost } from "../sys/live-host.ts";
+import { targetsOfDevice } from "./device-targets.ts";
 import type { CommonOptions } from "./verb-frame.ts";
 
 export interface PlanningOptions extends CommonOptions {
@@ -31,6 +32,7 @@ export interface VerbInput {
   readonly earlier: readonly PhaseDuration[];
   readonly confirmation: Confirmation;
   readonly past: Past | undefined;
+  readonly isChosen?: NonNullable<PlanInput["isChosen"]>;
 }
 
 /** The profile is read first: a fault in it is told before the host is looked at. */
@@ -39,8 +41,9 @@ export async function readVerbInput(options: PlanningOptions): Promise<VerbInput
   const { profile, source } = await loadProfile(host, KNOBS, options.profile);
   const { facts, earlier } = await readTimedFacts(host);
   const past = await readPast(host);
-  const { phase } = options;
+  const { phase, device } = options;
   return {
+    ...(device === undefined ? {} : { isChosen: targetsOfDevice(facts, device) }),
     host,
     facts,
     profile,
