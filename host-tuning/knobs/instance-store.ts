@@ -4,6 +4,7 @@ import type { HostProfile } from "../profile/host-profile.ts";
 import type { Host } from "../sys/host.ts";
 import { type DeviceContent, readContent } from "./device-content.ts";
 import type { Target } from "./knob.ts";
+import { shareWhileUnderWay } from "./under-way.ts";
 
 export const NO_INSTANCE_STORE =
   "the profile asks for no layout (nvme.layout), or no disk here is of a model that may be erased (nvme.models)";
@@ -22,14 +23,19 @@ function isInstanceStore(device: BlockDeviceFacts, facts: HostFacts): boolean {
   return facts.cloud.provider === "gcp" && /^nvme_card\d*$/.test(model);
 }
 
-/** Disks of the layout, by name. A path or a head of a multipath namespace is shared with others and never among them. */
+/**
+ * Disks of the layout, by name. The head of a multipath namespace may be another host's too, so that only an operator
+ * who names its model takes it; a path of one is no device of its own.
+ */
 export function storeDisks(facts: HostFacts, profile: HostProfile): BlockDeviceFacts[] {
   if (profile.nvme.layout !== "raid0") return [];
   const { models } = profile.nvme;
   return facts.blockDevices
-    .filter((device) => device.kind === "nvme" && /^nvme\d+n\d+$/.test(device.name))
+    .filter((device) => /^nvme\d+n\d+$/.test(device.name))
     .filter((device) =>
-      models === undefined ? isInstanceStore(device, facts) : models.includes(device.model ?? ""),
+      models === undefined
+        ? device.kind === "nvme" && isInstanceStore(device, facts)
+        : models.includes(device.model ?? ""),
     )
     .toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
 }
@@ -88,6 +94,10 @@ export type StoreState =
  * blank or ours is refused, by name.
  */
 export async function readStore(host: Host, names: readonly string[]): Promise<StoreState> {
+  return await shareWhileUnderWay(host, `store ${names.join(" ")}`, () => look(host, names));
+}
+
+async function look(host: Host, names: readonly string[]): Promise<StoreState> {
   const wwids = await Promise.all(names.map((name) => readWwid(host, name)));
   const arrayUuid = storeUuid(wwids, "array");
   const filesystemUuid = storeUuid(wwids, "filesystem");

@@ -1,13 +1,22 @@
 import * as z from "zod";
-import { TuningError } from "../errors.ts";
+import type { Host } from "../sys/host.ts";
 import { leave, setTo } from "./desired.ts";
-import { defineKnob } from "./knob.ts";
+import { defineKnob, type Write } from "./knob.ts";
+import { gpuTargets, gpuWrite, NO_NVIDIA_GPU, readGpu, readGpuAbsence } from "./nvidia-smi.ts";
+
+const DAEMON = "nvidia-persistenced.service";
+const UNIT_FOLDERS = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+
+/** Off, with the daemon that NVIDIA wants for it installed and not running. */
+const DAEMON_STOPPED = "Disabled, nvidia-persistenced stopped";
 
 /**
  * nvidia.persistence_mode: the driver stays initialised while no program has the GPU open.
  *
  * Without it the first call after an idle time pays for the initialisation again, and settings such as the power limit
- * are lost. With it a GPU reset needs the mode off first. Only GPUs that run on NVIDIA's own driver.
+ * and locked clocks are lost. With it a GPU reset needs the mode off first. Where nvidia-persistenced is installed it is
+ * started before: the driver then keeps the mode by the daemon, which is the way that NVIDIA keeps supporting, and no
+ * longer by itself.
  */
 export const nvidiaPersistenceMode = defineKnob<string>({
   id: "nvidia.persistence_mode",
@@ -21,27 +30,20 @@ export const nvidiaPersistenceMode = defineKnob<string>({
   risk: { level: "low", what: "a little more idle power; a GPU reset needs it off first" },
   isReversible: true,
   kernelDefault: "Disabled",
-  sources: ["https://docs.nvidia.com/deploy/driver-persistence/persistence-mode.html"],
+  anchors: { "EKS AMI": "on, by nvidia-smi -pm 1 or nvidia-persistenced" },
+  sources: [
+    "https://docs.nvidia.com/deploy/driver-persistence/persistence-mode.html",
+    "https://docs.nvidia.com/deploy/driver-persistence/persistence-daemon.html",
+  ],
   value: z.enum(["Enabled", "Disabled"]),
 
-  targets: (facts) =>
-    facts.gpus
-      .filter((gpu) => gpu.vendorId === "10de" && gpu.driver === "nvidia")
-      .map((gpu) => ({ name: gpu.pciAddress })),
-  absentBecause: "no GPU on NVIDIA's driver",
+  targets: (facts) => gpuTargets(facts),
+  absentBecause: NO_NVIDIA_GPU,
+  readAbsence: readGpuAbsence,
 
   async read(host, target) {
-    const query = ["--query-gpu=persistence_mode", "--format=csv,noheader", "-i", target.name] as const;
-    const result = await host.runTool("nvidia-smi", query);
-    if (result === undefined) return undefined;
-    const answer = result.stdout.trim();
-    if (result.exitCode === 0 && (answer === "Enabled" || answer === "Disabled")) return answer;
-    if (result.exitCode === 0 && /^\[.*\]$/.test(answer)) return undefined;
-    throw new TuningError(
-      "TOOL_FAILED",
-      target.name,
-      `Cannot read persistence mode of ${target.name}: nvidia-smi ended with ${result.exitCode}: ${(result.stderr.trim() || answer).slice(0, 200)}`,
-    );
+    const mode = (await readGpu(host, target))?.persistence_mode;
+    return mode === "Disabled" && (await isDaemonStopped(host)) ? DAEMON_STOPPED : mode;
   },
 
   desired({ profile }) {
@@ -49,11 +51,26 @@ export const nvidiaPersistenceMode = defineKnob<string>({
     return setTo("Enabled", "the first call after an idle time does not wait for the driver to initialise");
   },
 
-  writes: (value, target, before) => [
-    { kind: "tool", command: command(target.name, value), undo: command(target.name, before) },
-  ],
+  isSatisfied: (current, wanted) => current.split(",")[0] === wanted,
+
+  writes(value, target, before) {
+    const daemon: Write[] =
+      before === DAEMON_STOPPED && value === "Enabled"
+        ? [
+            {
+              kind: "tool",
+              command: ["systemctl", "start", DAEMON],
+              undo: ["systemctl", "stop", DAEMON],
+            },
+          ]
+        : [];
+    const flag = (mode: string): string => (mode === "Enabled" ? "1" : "0");
+    return [...daemon, gpuWrite(target, ["-pm", flag(value)], ["-pm", flag(before)])];
+  },
 });
 
-function command(pciAddress: string, mode: string): readonly [tool: string, ...args: string[]] {
-  return ["nvidia-smi", "-i", pciAddress, "-pm", mode === "Enabled" ? "1" : "0"];
+async function isDaemonStopped(host: Host): Promise<boolean> {
+  if (await host.exists("/run/nvidia-persistenced/socket")) return false;
+  const found = await Promise.all(UNIT_FOLDERS.map((folder) => host.exists(`${folder}/${DAEMON}`)));
+  return found.includes(true);
 }

@@ -2,8 +2,16 @@ import * as z from "zod";
 import { TuningError } from "../errors.ts";
 import type { Host } from "../sys/host.ts";
 import { leave, setTo } from "./desired.ts";
-import { NO_INSTANCE_STORE, storeDisks, storeUuid } from "./instance-store.ts";
-import { defineKnob, type Write } from "./knob.ts";
+import {
+  diskNames,
+  NO_INSTANCE_STORE,
+  readStore,
+  storeDisks,
+  storeTarget,
+  storeUuid,
+} from "./instance-store.ts";
+import { defineKnob, type Target, type Write } from "./knob.ts";
+import { refuse } from "./nvme-array.ts";
 
 const UNIT_FOLDER = "/etc/systemd/system";
 
@@ -39,15 +47,19 @@ export const nvmeMount = defineKnob<string>({
   targets(facts, profile) {
     const { mountPath } = profile.nvme;
     if (mountPath === undefined || facts.initSystem !== "systemd") return [];
-    return storeDisks(facts, profile).length === 0 ? [] : [{ name: mountPath }];
+    const disks = storeDisks(facts, profile);
+    return disks.length === 0 ? [] : [{ name: `${mountPath} on ${storeTarget(disks).name}` }];
   },
   absentBecause: `${NO_INSTANCE_STORE}, or no nvme.mountPath, or no systemd`,
 
   async read(host, target) {
-    const mounted = await readMounted(host, target.name);
+    const { path, disks } = placeOf(target);
+    const mounted = await readMounted(host, path);
     if (mounted !== undefined) return mounted;
-    if (!(await host.exists(target.name))) return "no folder";
-    const held = await host.list(target.name);
+    const store = await readStore(host, diskNames(disks));
+    if (store.kind === "refused") return `refused: ${store.because}`;
+    if (!(await host.exists(path))) return "no folder";
+    const held = await host.list(path);
     return held.length === 0 ? "none" : `hides ${held.length} entries`;
   },
 
@@ -60,15 +72,18 @@ export const nvmeMount = defineKnob<string>({
     if (!profile.consent.includes("data-loss") || !profile.consent.includes("irreversible")) {
       return leave('the file system needs the profile\'s consent "irreversible" and "data-loss"');
     }
+    refuse(current, placeOf(target).disks.name);
     if (current !== uuid && current !== "none" && current !== "no folder") {
       const what = current.startsWith("hides") ? `the mount ${current} there` : `${current} is mounted there`;
-      throw new TuningError("HOST_READ", target.name, `Cannot mount at ${target.name}: ${what}`);
+      const { path } = placeOf(target);
+      throw new TuningError("HOST_READ", path, `Cannot mount at ${path}: ${what}`);
     }
     return setTo(uuid, "nvme.mountPath");
   },
 
   writes(value, target, before) {
-    const unit = `${escapePath(target.name)}.mount`;
+    const { path } = placeOf(target);
+    const unit = `${escapePath(path)}.mount`;
     const unitPath = `${UNIT_FOLDER}/${unit}`;
     const reload = [["systemctl", "daemon-reload"]] as const;
     const folder: Write[] =
@@ -76,14 +91,14 @@ export const nvmeMount = defineKnob<string>({
         ? [
             {
               kind: "tool",
-              command: ["mkdir", "--parents", target.name],
-              undo: ["rmdir", "--ignore-fail-on-non-empty", target.name],
+              command: ["mkdir", "--parents", path],
+              undo: ["rmdir", "--ignore-fail-on-non-empty", path],
             },
           ]
         : [];
     return [
       ...folder,
-      { kind: "config-file", path: unitPath, text: unitText(value, target.name), reload },
+      { kind: "config-file", path: unitPath, text: unitText(value, path), reload },
       {
         kind: "config-file",
         path: `${UNIT_FOLDER}/local-fs.target.d/50-bedplate-instance-store.conf`,
@@ -95,6 +110,12 @@ export const nvmeMount = defineKnob<string>({
     ];
   },
 });
+
+/** "/mnt/fast on nvme1n1+nvme2n1": where, and of which disks. */
+function placeOf(target: Target): { readonly path: string; readonly disks: Target } {
+  const [path = "", disks = ""] = target.name.split(" on ");
+  return { path, disks: { name: disks } };
+}
 
 function unitText(uuid: string, where: string): string {
   return [

@@ -29,9 +29,10 @@ export const queueMaxSectorsKb = queueFileKnob({
     if (device.maxHwSectorsKiB === null) return leave("the device does not say what it takes at most");
     const value = Math.min(device.maxHwSectorsKiB, LARGEST_KIB);
     if (value < 4) return leave(`the device takes ${device.maxHwSectorsKiB} KiB at most`);
-    return raiseTo(
-      { value, because: `large requests, up to the device's ${device.maxHwSectorsKiB} KiB` },
-      { current, profile },
-    );
+    const because =
+      value === LARGEST_KIB
+        ? "large requests, and the device takes them"
+        : `large requests, up to the device's ${device.maxHwSectorsKiB} KiB`;
+    return raiseTo({ value, because }, { current, profile });
   },
 });

@@ -7,6 +7,8 @@ export interface QemuMachine {
   readonly accelerator: "kvm" | "tcg";
   readonly vmlinux: string;
   readonly initrd: string;
+  /** A disk with GRUB, which starts the kernel of the root disk in place of the two above. */
+  readonly grubDisk?: string | undefined;
   /** Absolute, as is the next: QEMU leaves its folder when it goes to the background and opens these later. */
   readonly seedFolder: string;
   readonly artifactsFolder: string;
@@ -42,7 +44,7 @@ const quoteWord = (word: string): string => `'${word.replaceAll("'", String.raw`
 const EMULATED_CPU = "max,vendor=GenuineIntel,family=6,model=26,stepping=5";
 
 /** Kernel arguments that only make an emulated boot quick or its console useful. */
-const BASE_KERNEL_ARGUMENTS = [
+export const BASE_KERNEL_ARGUMENTS = [
   "console=ttyS0",
   "8250.nr_uarts=1",
   "quiet",
@@ -88,16 +90,27 @@ function pciArguments(spec: LocalVmSpec): string[] {
 }
 
 function nvmeArguments(spec: LocalVmSpec): string[] {
-  return spec.nvmeDisks.flatMap((disk, index) => [
-    "-device",
-    `pcie-root-port,id=nvmeport${index},bus=pxb${disk.numaNode},chassis=${10 + index},slot=${10 + index}`,
-    "-device",
-    `nvme,id=nvme${index},serial=BEDPLATE${index},bus=nvmeport${index},max_ioqpairs=${spec.cpus},msix_qsize=${spec.cpus + 1}`,
-    "-drive",
-    `if=none,id=nvmedisk${index},file=${VM_FILES.nvme(index)},format=raw`,
-    "-device",
-    `nvme-ns,drive=nvmedisk${index},bus=nvme${index},nsid=1,logical_block_size=${disk.logicalBlockBytes},physical_block_size=${disk.logicalBlockBytes}`,
-  ]);
+  return spec.nvmeDisks.flatMap((disk, index) => {
+    const queues = `max_ioqpairs=${spec.cpus},msix_qsize=${spec.cpus + 1}`;
+    const isShared = disk.controllers > 1;
+    const subsystem = isShared ? `,subsys=nvmesubsys${index}` : "";
+    const controller = (id: string, place: number): string[] => [
+      "-device",
+      `pcie-root-port,id=nvmeport${id},bus=pxb${disk.numaNode},chassis=${place},slot=${place}`,
+      "-device",
+      `nvme,id=nvme${id},serial=BEDPLATE${index}${subsystem},bus=nvmeport${id},${queues}`,
+    ];
+    return [
+      ...(isShared ? ["-device", `nvme-subsys,id=nvmesubsys${index},nqn=bedplate${index}`] : []),
+      ...controller(String(index), 10 + index),
+      // The second port of a dual-port disk.
+      ...(isShared ? controller(`${index}b`, 20 + index) : []),
+      "-drive",
+      `if=none,id=nvmedisk${index},file=${VM_FILES.nvme(index)},format=raw`,
+      "-device",
+      `nvme-ns,drive=nvmedisk${index},bus=nvme${index},nsid=1,logical_block_size=${disk.logicalBlockBytes},physical_block_size=${disk.logicalBlockBytes}${isShared ? ",shared=on" : ""}`,
+    ];
+  });
 }
 
 /**
@@ -122,6 +135,17 @@ function networkArguments(machine: QemuMachine): string[] {
   const port = `pcie-root-port,id=nicport,bus=pxb${spec.numaNodes - 1},chassis=1,slot=1`;
   const nic = `${spec.sriovNic ? "igb" : "virtio-net-pci"},netdev=net0,bus=nicport,mac=${MAIN_NIC_MAC},romfile=`;
   return ["-netdev", netdev, "-device", port, "-device", nic];
+}
+
+/** After the other disks, so that those keep their names in the guest. */
+function grubArguments(disk: string | undefined): string[] {
+  if (disk === undefined) return [];
+  return [
+    "-drive",
+    `if=none,id=grub,file=${escapeOption(disk)},format=raw,read-only=on`,
+    "-device",
+    "virtio-blk-pci,bus=pcie.0,drive=grub,num-queues=1,bootindex=0",
+  ];
 }
 
 /** The arguments of qemu-system-x86_64 for a VM; it goes to the background by itself once all devices are made. */
@@ -154,12 +178,9 @@ export function renderQemuArguments(machine: QemuMachine): string[] {
     `file,id=serial,path=${VM_FILES.serialLog},append=on`,
     "-serial",
     "chardev:serial",
-    "-kernel",
-    machine.vmlinux,
-    "-initrd",
-    machine.initrd,
-    "-append",
-    kernelArguments.join(" "),
+    ...(machine.grubDisk === undefined
+      ? ["-kernel", machine.vmlinux, "-initrd", machine.initrd, "-append", kernelArguments.join(" ")]
+      : []),
     ...(machine.ssdt === undefined ? [] : ["-acpitable", `file=${escapeOption(machine.ssdt)}`]),
     "-drive",
     `if=none,id=root,file=${VM_FILES.rootDisk},format=qcow2,cache=writeback,discard=unmap`,
@@ -170,6 +191,7 @@ export function renderQemuArguments(machine: QemuMachine): string[] {
     seedDrive(machine.seedFolder),
     "-device",
     "virtio-blk-pci,bus=pcie.0,drive=seed,num-queues=1",
+    ...grubArguments(machine.grubDisk),
     ...pciArguments(spec),
     ...nvmeArguments(spec),
     ...networkArguments(machine),

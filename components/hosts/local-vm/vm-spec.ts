@@ -17,6 +17,12 @@ export const nvmeDiskSchema = z.strictObject({
   sizeMiB: z.int().min(64).max(1_048_576).default(1024),
   numaNode: z.int().min(0).max(7).default(0),
   logicalBlockBytes: z.union([z.literal(512), z.literal(4096)]).default(512),
+  controllers: z
+    .int()
+    .min(1)
+    .max(2)
+    .default(1)
+    .describe("Two controllers on one medium, as a dual-port disk has: multipath in the guest"),
 });
 
 /** What a VM's image is made of beyond what every image has. Images are kept by the digest of all of it. */
@@ -37,6 +43,12 @@ export const imageOptionsSchema = z.strictObject({
     .max(64)
     .default([])
     .describe("Kernel modules beside those of every image, as drivers/net/wireguard"),
+  bootLoader: z
+    .enum(["none", "grub"])
+    .default("none")
+    .describe(
+      "none: QEMU starts the kernel, which is quick; grub: a real GRUB does, with its arguments in the guest's own files",
+    ),
 });
 
 export type ImageOptions = z.output<typeof imageOptionsSchema>;
@@ -57,8 +69,8 @@ export const localVmSpecSchema = z
       .array(nvmeDiskSchema)
       .max(8)
       .default([
-        { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512 },
-        { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512 },
+        { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512, controllers: 1 },
+        { sizeMiB: 1024, numaNode: 0, logicalBlockBytes: 512, controllers: 1 },
       ]),
     image: imageOptionsSchema.prefault({}),
     kernelArguments: z
@@ -107,6 +119,13 @@ export const localVmSpecSchema = z
         code: "custom",
         path: ["memoryMiB"],
         message: `${spec.memoryMiB} is not a multiple of numaNodes ${spec.numaNodes}`,
+      });
+    }
+    if (spec.image.bootLoader === "grub" && spec.kernelArguments.length > 0) {
+      context.addIssue({
+        code: "custom",
+        path: ["kernelArguments"],
+        message: "with image.bootLoader grub the guest's own /etc/default/grub has them",
       });
     }
     for (const [index, disk] of spec.nvmeDisks.entries()) {
