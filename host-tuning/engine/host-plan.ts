@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { serviceNamespaceSchema } from "../namespaces/service-namespace.ts";
 import { API_VERSION, hostProfileSchema } from "../profile/host-profile.ts";
 
 const command = z.tuple([z.string()], z.string());
@@ -84,6 +85,12 @@ export const hostPlanSchema = z
     digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
     profile: hostProfileSchema,
     steps: z.array(planStepSchema),
+    namespaces: z
+      .array(serviceNamespaceSchema)
+      .optional()
+      .describe(
+        "Services with a network namespace of their own, and what is in force there; no part of the digest",
+      ),
   })
   .describe("What apply will do on a host, and why");
 

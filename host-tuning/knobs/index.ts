@@ -1,8 +1,24 @@
 import { clocksourceCurrentClocksource } from "./clocksource-current-clocksource.ts";
+import { cpuDmaLatency } from "./cpu-dma-latency.ts";
 import { cpufreqBoost } from "./cpufreq-boost.ts";
+import { cpusetCpusPartition } from "./cpuset-cpus-partition.ts";
+import { dcbApptrust } from "./dcb-apptrust.ts";
+import { dcbPfc } from "./dcb-pfc.ts";
+import { defaultRoceMode } from "./default-roce-mode.ts";
+import { defaultRoceTos } from "./default-roce-tos.ts";
 import { energyPerfBias } from "./energy-perf-bias.ts";
 import { energyPerformancePreference } from "./energy-performance-preference.ts";
 import { ethtoolChannelsCombined } from "./ethtool-channels-combined.ts";
+import { ethtoolCoalesceAdaptiveRx } from "./ethtool-coalesce-adaptive-rx.ts";
+import { ethtoolCoalesceAdaptiveTx } from "./ethtool-coalesce-adaptive-tx.ts";
+import { ethtoolCoalesceRxUsecs } from "./ethtool-coalesce-rx-usecs.ts";
+import { ethtoolCoalesceTxUsecs } from "./ethtool-coalesce-tx-usecs.ts";
+import { ethtoolFeaturesGenericReceiveOffload } from "./ethtool-features-generic-receive-offload.ts";
+import { ethtoolFeaturesGenericSegmentationOffload } from "./ethtool-features-generic-segmentation-offload.ts";
+import { ethtoolFeaturesLargeReceiveOffload } from "./ethtool-features-large-receive-offload.ts";
+import { ethtoolFeaturesNtupleFilters } from "./ethtool-features-ntuple-filters.ts";
+import { ethtoolFeaturesTcpSegmentationOffload } from "./ethtool-features-tcp-segmentation-offload.ts";
+import { ethtoolPause } from "./ethtool-pause.ts";
 import { ethtoolRingRx } from "./ethtool-ring-rx.ts";
 import { ethtoolRingTx } from "./ethtool-ring-tx.ts";
 import { fsAioMaxNr } from "./fs-aio-max-nr.ts";
@@ -20,6 +36,8 @@ import { iommu } from "./iommu.ts";
 import { irqDefaultSmpAffinity } from "./irq-default-smp-affinity.ts";
 import { irqSmpAffinityList } from "./irq-smp-affinity-list.ts";
 import { irqaffinity } from "./irqaffinity.ts";
+import { irqbalanceIrqbalanceArgs } from "./irqbalance-irqbalance-args.ts";
+import { irqbalanceIrqbalanceBannedCpulist } from "./irqbalance-irqbalance-banned-cpulist.ts";
 import { isolcpus } from "./isolcpus.ts";
 import { kernelKeysRootMaxbytes } from "./kernel-keys-root-maxbytes.ts";
 import { kernelKeysRootMaxkeys } from "./kernel-keys-root-maxkeys.ts";
@@ -30,7 +48,16 @@ import { kernelPanic } from "./kernel-panic.ts";
 import { kernelPidMax } from "./kernel-pid-max.ts";
 import { kernelTimerMigration } from "./kernel-timer-migration.ts";
 import type { AnyKnob } from "./knob.ts";
+import { ksmRun } from "./ksm-run.ts";
+import { mtu } from "./mtu.ts";
+import { netCoreBusyPoll } from "./net-core-busy-poll.ts";
+import { netCoreBusyRead } from "./net-core-busy-read.ts";
+import { netCoreDefaultQdisc } from "./net-core-default-qdisc.ts";
+import { netCoreNetdevBudgetUsecs } from "./net-core-netdev-budget-usecs.ts";
+import { netCoreNetdevBudget } from "./net-core-netdev-budget.ts";
+import { netCoreNetdevMaxBacklog } from "./net-core-netdev-max-backlog.ts";
 import { netCoreRmemMax } from "./net-core-rmem-max.ts";
+import { netCoreRpsSockFlowEntries } from "./net-core-rps-sock-flow-entries.ts";
 import { netCoreSomaxconn } from "./net-core-somaxconn.ts";
 import { netCoreWmemMax } from "./net-core-wmem-max.ts";
 import { netIpv4IpLocalPortRange } from "./net-ipv4-ip-local-port-range.ts";
@@ -84,15 +111,37 @@ import { queueScheduler } from "./queue-scheduler.ts";
 import { queueWbtLatUsec } from "./queue-wbt-lat-usec.ts";
 import { rcuNocbs } from "./rcu-nocbs.ts";
 import { rpsCpus } from "./rps-cpus.ts";
+import { rpsFlowCnt } from "./rps-flow-cnt.ts";
 import { scalingGovernor } from "./scaling-governor.ts";
 import { skewTick } from "./skew-tick.ts";
 import { smtControl } from "./smt-control.ts";
 import { sriovNumvfs } from "./sriov-numvfs.ts";
 import { systemdAllowedCpus } from "./systemd-allowed-cpus.ts";
+import { systemdCpuweight } from "./systemd-cpuweight.ts";
+import { systemdIoweight } from "./systemd-ioweight.ts";
+import { systemdLimitMemlock } from "./systemd-limit-memlock.ts";
 import { systemdLimitNofile } from "./systemd-limit-nofile.ts";
+import { systemdMemoryHigh } from "./systemd-memory-high.ts";
+import { systemdMemoryMax } from "./systemd-memory-max.ts";
+import { systemdNetworkNamespaceSysctls } from "./systemd-network-namespace-sysctls.ts";
 import { systemdNumapolicy } from "./systemd-numapolicy.ts";
+import { systemdOomscoreAdjust } from "./systemd-oomscore-adjust.ts";
+import { systemdSliceAllowedCpus } from "./systemd-slice-allowed-cpus.ts";
+import { systemdSlice } from "./systemd-slice.ts";
+import { systemdTasksMax } from "./systemd-tasks-max.ts";
+import { threaded } from "./threaded.ts";
 import { transparentHugepageDefrag } from "./transparent-hugepage-defrag.ts";
 import { transparentHugepageEnabled } from "./transparent-hugepage-enabled.ts";
+import { transparentHugepageKhugepagedDefrag } from "./transparent-hugepage-khugepaged-defrag.ts";
+import { transparentHugepageKhugepagedMaxPtesNone } from "./transparent-hugepage-khugepaged-max-ptes-none.ts";
+import { transparentHugepageShmemEnabled } from "./transparent-hugepage-shmem-enabled.ts";
+import { txQueueLen } from "./tx-queue-len.ts";
+import { vfDriver } from "./vf-driver.ts";
+import { vfMac } from "./vf-mac.ts";
+import { vfMtu } from "./vf-mtu.ts";
+import { vfSpoofchk } from "./vf-spoofchk.ts";
+import { vfTrust } from "./vf-trust.ts";
+import { vfVlan } from "./vf-vlan.ts";
 import { vmCompactionProactiveness } from "./vm-compaction-proactiveness.ts";
 import { vmDirtyBackgroundBytes } from "./vm-dirty-background-bytes.ts";
 import { vmDirtyBytes } from "./vm-dirty-bytes.ts";
@@ -106,6 +155,9 @@ import { vmWatermarkScaleFactor } from "./vm-watermark-scale-factor.ts";
 import { vmZoneReclaimMode } from "./vm-zone-reclaim-mode.ts";
 import { workqueueCpumask } from "./workqueue-cpumask.ts";
 import { workqueueWritebackCpumask } from "./workqueue-writeback-cpumask.ts";
+import { xpsCpus } from "./xps-cpus.ts";
+import { zramDisksize } from "./zram-disksize.ts";
+
 /**
  * Every knob, by family and then by id; a knob that another one resets (`after`) comes behind it. This is the order of
  * plans, writes, reports and docs/knobs.md. A new knob is one file, one import and one line here
@@ -113,7 +165,14 @@ import { workqueueWritebackCpumask } from "./workqueue-writeback-cpumask.ts";
  */
 export const KNOBS: readonly AnyKnob[] = [
   // net
+  netCoreBusyPoll,
+  netCoreBusyRead,
+  netCoreDefaultQdisc,
+  netCoreNetdevBudget,
+  netCoreNetdevBudgetUsecs,
+  netCoreNetdevMaxBacklog,
   netCoreRmemMax,
+  netCoreRpsSockFlowEntries,
   netCoreSomaxconn,
   netCoreWmemMax,
   netIpv4IpLocalPortRange,
@@ -169,12 +228,27 @@ export const KNOBS: readonly AnyKnob[] = [
   fsNrOpen,
   // systemd
   systemdAllowedCpus,
+  systemdCpuweight,
+  systemdIoweight,
+  systemdLimitMemlock,
   systemdLimitNofile,
+  systemdMemoryHigh,
+  systemdMemoryMax,
   systemdNumapolicy,
+  systemdNetworkNamespaceSysctls,
+  systemdOomscoreAdjust,
+  systemdSlice,
+  systemdTasksMax,
+  systemdSliceAllowedCpus,
   // memory
   hugepagesNrHugepages,
+  ksmRun,
   transparentHugepageDefrag,
   transparentHugepageEnabled,
+  transparentHugepageKhugepagedDefrag,
+  transparentHugepageKhugepagedMaxPtesNone,
+  transparentHugepageShmemEnabled,
+  zramDisksize,
   // block
   nvmeArray,
   nvmeFilesystem,
@@ -191,17 +265,46 @@ export const KNOBS: readonly AnyKnob[] = [
   queueWbtLatUsec,
   // sriov
   sriovNumvfs,
+  vfMac,
+  vfMtu,
+  vfSpoofchk,
+  vfTrust,
+  vfVlan,
+  vfDriver,
   // nic
+  dcbApptrust,
+  defaultRoceMode,
+  defaultRoceTos,
   ethtoolChannelsCombined,
+  ethtoolCoalesceAdaptiveRx,
+  ethtoolCoalesceAdaptiveTx,
+  ethtoolCoalesceRxUsecs,
+  ethtoolCoalesceTxUsecs,
+  ethtoolFeaturesGenericReceiveOffload,
+  ethtoolFeaturesGenericSegmentationOffload,
+  ethtoolFeaturesLargeReceiveOffload,
+  ethtoolFeaturesNtupleFilters,
+  ethtoolFeaturesTcpSegmentationOffload,
+  ethtoolPause,
+  dcbPfc,
   ethtoolRingRx,
   ethtoolRingTx,
+  mtu,
   rpsCpus,
+  rpsFlowCnt,
+  threaded,
+  txQueueLen,
+  xpsCpus,
   // irq
   irqDefaultSmpAffinity,
+  irqbalanceIrqbalanceArgs,
   irqSmpAffinityList,
+  irqbalanceIrqbalanceBannedCpulist,
   // cpu
   clocksourceCurrentClocksource,
+  cpuDmaLatency,
   cpufreqBoost,
+  cpusetCpusPartition,
   energyPerfBias,
   intelPstateMinPerfPct,
   intelPstateNoTurbo,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { serviceNamespaceSchema } from "../namespaces/service-namespace.ts";
 import { API_VERSION } from "../profile/host-profile.ts";
 
 export const OUTCOMES = [
@@ -56,6 +57,10 @@ export const hostReportSchema = z
     counts: z.record(z.enum(OUTCOMES), z.int()),
     drifted: z.int(),
     entries: z.array(reportEntrySchema),
+    namespaces: z
+      .array(serviceNamespaceSchema)
+      .optional()
+      .describe("Services with a network namespace of their own, and what was read back inside; by verify"),
     confirmations: z
       .array(confirmationStateSchema)
       .optional()

@@ -13,6 +13,11 @@ export interface Host {
   exists(path: string): Promise<boolean>;
   /** Target of a symbolic link as an absolute path on the host, all links resolved; `undefined` when there is none. */
   realPath(path: string): Promise<string | undefined>;
+  /**
+   * What a symbolic link says, as it is: /proc/PID/ns/net says "net:[4026531840]"; `undefined` when there is none.
+   * @throws {TuningError} HOST_READ
+   */
+  readLink(path: string): Promise<string | undefined>;
   /** Writes text into an existing kernel file, in place, one write(2). @throws {TuningError} HOST_WRITE */
   writeKernelFile(path: string, text: string): Promise<void>;
   /** Replaces or creates a file atomically and durably; `undefined` removes it. @throws {TuningError} HOST_WRITE */

@@ -65,6 +65,11 @@ function addReadingVerbs(program: Command): void {
   withDevice(withPhase(withProfile(withRoot(program.command("plan")))))
     .description("what apply would change here, and why; changes nothing")
     .option(...ALL)
+    .option(
+      "--pod-sysctls",
+      "print what a pod has to ask for, and the kubelet to allow, for the same tuning inside",
+    )
+    .option("--kubernetes-version <version>", "with --pod-sysctls: which sysctls are safe (default: 1.34)")
     .option("--out <file>", "save the plan, for apply --plan")
     .addOption(new Option("--script", "print it as a shell script to review and run").conflicts("json"))
     .addHelpText(

@@ -8,7 +8,14 @@ import { type AnyKnob, type Target, WHOLE_HOST, type Write } from "../../host-tu
 import type { HostProfile } from "../../host-tuning/profile/host-profile.ts";
 import type { Host } from "../../host-tuning/sys/host.ts";
 import { openHost } from "../../host-tuning/sys/live-host.ts";
-import { arbitraryFacts, arbitraryProfile, sampleFacts, sampleNic, sampleProfile } from "../helpers/facts.ts";
+import {
+  arbitraryFacts,
+  arbitraryProfile,
+  sampleDisk,
+  sampleFacts,
+  sampleNic,
+  sampleProfile,
+} from "../helpers/facts.ts";
 import { type HostRoot, type HostTree, createHostRoot } from "../helpers/host-root.ts";
 import { stockHost } from "../helpers/stock-host.ts";
 
@@ -16,7 +23,7 @@ const REPOSITORY = resolve(import.meta.dirname, "../..");
 
 /** Where knobs may write. Everything else on a host is none of theirs. */
 const ALLOWED_PATH =
-  /^(\/proc\/sys\/|\/proc\/irq\/|\/sys\/)[^\0]+$|^\/etc\/systemd\/system\/[^/\0]+\.service\.d\/50-bedplate-[a-z-]+\.conf$/;
+  /^(\/proc\/sys\/|\/proc\/irq\/|\/sys\/)[^\0]+$|^\/etc\/systemd\/system\/[^/\0]+\.(service|slice|scope)\.d\/50-bedplate-[a-z-]+\.(conf|env)$|^\/etc\/systemd\/system\/bedplate(-[a-z-]+)?\.(service|slice)$/;
 
 /** Profiles that between them move every knob that the stock host lets move. */
 const PROFILES: Readonly<Record<string, HostProfile>> = {
@@ -37,7 +44,9 @@ const PROFILES: Readonly<Record<string, HostProfile>> = {
   }),
   "CPUs of the service's own": sampleProfile({
     preset: "latency",
+    service: { memoryBytes: 4 * 1024 ** 3 },
     cpu: { reserved: "0,8", isolation: "partition" },
+    swap: "zram",
   }),
   "a Kubernetes node for throughput": sampleProfile({
     preset: "throughput",
@@ -50,6 +59,25 @@ const SWAPPING = sampleFacts();
 const FACTS: HostFacts = {
   ...SWAPPING,
   memory: { ...SWAPPING.memory, swapTotalBytes: 8 * 1024 ** 3 },
+  blockDevices: [
+    sampleDisk({ name: "sda", scheduler: "bfq", schedulers: ["bfq", "none"] }),
+    ...SWAPPING.blockDevices.slice(0, 1),
+  ],
+  rdma: {
+    ...SWAPPING.rdma,
+    devices: [
+      {
+        name: "rocep1s0",
+        driver: "mlx5_core",
+        pciAddress: null,
+        node: 1,
+        nodeGuid: null,
+        firmware: null,
+        isEfa: false,
+        ports: [],
+      },
+    ],
+  },
   // Fewer queues than CPUs on its node, so that packets have to be shared out.
   nics: [sampleNic({ rxQueues: 4, txQueues: 4 })],
 };
@@ -123,11 +151,25 @@ function stockTree(): HostTree {
     const numbers = /^\d+(?: \d+)*/.exec(knob.kernelDefault)?.[0];
     if (numbers !== undefined) defaults[`/proc/sys/${knob.id.replaceAll(".", "/")}`] = `${numbers}\n`;
   }
-  return { ...defaults, ...stockHost() };
+  // The slice that systemd makes for a service with CPUs of its own.
+  const partition = { "/sys/fs/cgroup/bedplate.slice/cpuset.cpus.partition": "member\n" };
+  return { ...defaults, ...stockHost(), ...partition };
 }
 
+const PRIVATE_NETWORK: HostTree = {
+  "/etc/systemd/system/mcp-service.service.d/10-network.conf": "[Service]\nPrivateNetwork=yes\n",
+};
+
 /** The stock host, and one where what a stock host has in plenty is scarce. */
-const HOSTS: readonly HostTree[] = [stockTree(), { ...stockTree(), "/proc/sys/fs/file-max": "65536\n" }];
+const HOSTS: readonly HostTree[] = [
+  stockTree(),
+  {
+    ...stockTree(),
+    "/proc/sys/fs/file-max": "65536\n",
+    "/proc/sys/kernel/pid_max": "4096\n",
+    ...PRIVATE_NETWORK,
+  },
+];
 
 let roots: HostRoot[] = [];
 let hosts: Host[] = [];
@@ -257,7 +299,8 @@ function checkDecision(
   if (desired.kind === "leave") return;
   expect(knob.value.parse(desired.value), knob.id).toEqual(desired.value);
   for (const write of knob.writes(desired.value, target, current)) {
-    if (write.kind === "kernel-file" || write.kind === "config-file") expect(write.path, knob.id).toMatch(ALLOWED_PATH);
+    if (write.kind === "kernel-file" || write.kind === "config-file")
+      expect(write.path, knob.id).toMatch(ALLOWED_PATH);
     if (write.kind === "kernel-file") expect(write.text, knob.id).toMatch(/^[^\n]*\n$/);
   }
 }

@@ -19,6 +19,7 @@ export function toolHost(
     list: refuse,
     exists: refuse,
     realPath: refuse,
+    readLink: refuse,
     writeKernelFile: refuse,
     writeConfigFile: refuse,
     runTool: async (tool, args) => {

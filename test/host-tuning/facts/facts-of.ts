@@ -32,6 +32,7 @@ export function hostFailingAt(host: Host, path: string, error: Error): Host {
     list: (wanted) => host.list(wanted),
     exists: (wanted) => host.exists(wanted),
     realPath: (wanted) => host.realPath(wanted),
+    readLink: (wanted) => host.readLink(wanted),
     writeKernelFile: (wanted, text) => host.writeKernelFile(wanted, text),
     writeConfigFile: (wanted, text) => host.writeConfigFile(wanted, text),
     runTool: (tool, args) => host.runTool(tool, args),

@@ -19,6 +19,7 @@ function bound(host: Host): Host {
     list: (path) => host.list(path),
     exists: (path) => host.exists(path),
     realPath: (path) => host.realPath(path),
+    readLink: (path) => host.readLink(path),
     writeKernelFile: (path, text) => host.writeKernelFile(path, text),
     writeConfigFile: (path, text) => host.writeConfigFile(path, text),
     runTool: (tool, args) => host.runTool(tool, args),
