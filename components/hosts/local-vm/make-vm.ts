@@ -138,6 +138,7 @@ export async function startVm(
       ...record,
       vmlinux: image.vmlinux,
       initrd: image.initrd,
+      grubDisk: image.grubDisk,
       seedFolder: seedFolder(stateDir),
       artifactsFolder: artifactsFolder(stateDir),
       busybox: "/bin/busybox",

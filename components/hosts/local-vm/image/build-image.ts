@@ -1,9 +1,10 @@
-import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type ExecaError, execa } from "execa";
 import { type DebianArchive, sourceLines } from "../apt-sources.ts";
 import { LocalVmError } from "../vm-error.ts";
 import { buildInitrd, buildProbeInitrd } from "./initrd.ts";
+import { installGrub } from "./grub-disk.ts";
 import type { ImageRecipe } from "./recipe.ts";
 import { extractVmlinux } from "./vmlinux.ts";
 
@@ -14,6 +15,9 @@ export const IMAGE_FILES = {
   initrd: "initrd.cpio",
   probeInitrd: "probe-initrd.cpio",
 } as const;
+
+/** Only in images whose recipe has a boot loader. */
+export const GRUB_DISK = "grub.img";
 
 export interface BuildOptions {
   /** Empty folder to build in; ends with IMAGE_FILES in it and nothing else. */
@@ -210,8 +214,22 @@ export async function buildImage(recipe: ImageRecipe, options: BuildOptions): Pr
     "--showformat=${Package}=${Version}\\n",
   ]);
   await configureRoot(recipe, root);
-  progress("packing the disk");
   const busybox = await readFile("/bin/busybox");
+  const initrd = await buildInitrd(
+    join(root, "usr/lib/modules", kernelRelease),
+    recipe.initrdModules,
+    busybox,
+  );
+  if (recipe.bootLoader === "grub") {
+    progress("installing GRUB");
+    await cp(
+      join(kernel.tree, "boot", `vmlinuz-${kernelRelease}`),
+      join(root, "boot", `vmlinuz-${kernelRelease}`),
+    );
+    await writeFile(join(root, "boot", `initrd.img-${kernelRelease}`), initrd);
+    await writeFile(join(folder, GRUB_DISK), await installGrub(root, kernelRelease, run));
+  }
+  progress("packing the disk");
   await Promise.all([
     packRoot(recipe, root, folder),
     (async () => {
@@ -225,7 +243,7 @@ export async function buildImage(recipe: ImageRecipe, options: BuildOptions): Pr
       await writeFile(join(folder, IMAGE_FILES.probeInitrd), buildProbeInitrd(busybox));
     })(),
   ]);
-  const kept = new Set<string>(Object.values(IMAGE_FILES));
+  const kept = new Set<string>([...Object.values(IMAGE_FILES), GRUB_DISK]);
   for (const file of await readdir(folder)) {
     if (!kept.has(file)) await rm(join(folder, file), { recursive: true, force: true });
   }

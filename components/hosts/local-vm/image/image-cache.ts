@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as z from "zod";
 import { withExclusiveLock } from "../exclusive-lock.ts";
 import { LocalVmError } from "../vm-error.ts";
-import { type BuildOptions, type BuiltImage, IMAGE_FILES } from "./build-image.ts";
+import { type BuildOptions, type BuiltImage, GRUB_DISK, IMAGE_FILES } from "./build-image.ts";
 import { type ImageRecipe, recipeDigest } from "./recipe.ts";
 
 const MANIFEST = "manifest.json";
@@ -28,6 +28,8 @@ export interface VmImage {
   readonly vmlinux: string;
   readonly initrd: string;
   readonly probeInitrd: string;
+  /** Only of an image whose recipe has a boot loader. */
+  readonly grubDisk: string | undefined;
   readonly manifest: ImageManifest;
   readonly wasBuilt: boolean;
 }
@@ -59,7 +61,7 @@ async function digestFile(path: string): Promise<{ bytes: number; sha256: string
 }
 
 async function digestFiles(folder: string): Promise<ImageManifest["files"]> {
-  const names = Object.values(IMAGE_FILES);
+  const names = [...Object.values(IMAGE_FILES), ...(existsSync(join(folder, GRUB_DISK)) ? [GRUB_DISK] : [])];
   const digests = await Promise.all(
     names.map(async (name) => [name, await digestFile(join(folder, name))] as const),
   );
@@ -101,6 +103,7 @@ function imageOf(folder: string, manifest: ImageManifest, wasBuilt: boolean): Vm
     vmlinux: join(folder, IMAGE_FILES.vmlinux),
     initrd: join(folder, IMAGE_FILES.initrd),
     probeInitrd: join(folder, IMAGE_FILES.probeInitrd),
+    grubDisk: manifest.files[GRUB_DISK] === undefined ? undefined : join(folder, GRUB_DISK),
     manifest,
     wasBuilt,
   };

@@ -17,6 +17,8 @@ export interface ImageRecipe {
   readonly initrdModules: readonly string[];
   readonly files: readonly ImageFile[];
   readonly removedFiles: readonly string[];
+  /** GRUB on a disk of its own that boots the kernel in the root's /boot; absent: QEMU starts the kernel. */
+  readonly bootLoader?: "grub";
 }
 
 export interface ImageFile {
@@ -245,16 +247,23 @@ export const LOCAL_IMAGE: ImageRecipe = {
   removedFiles: ["/usr/lib/cloud-init/ds-identify"],
 };
 
+/** What update-grub is made of; the package that would install GRUB on the building machine's disk is not among them. */
+const GRUB_PACKAGES = ["grub-common", "grub-pc-bin", "grub2-common"];
+
 /** The image of a VM's options; what every image has stays first, so that no options at all are LOCAL_IMAGE. */
 export function recipeOf(options: ImageOptions): ImageRecipe {
-  const { suite, extraPackages, extraModuleFolders } = options;
+  const { suite, extraPackages, extraModuleFolders, bootLoader } = options;
   return {
     ...LOCAL_IMAGE,
     suite,
-    packages: withMore(LOCAL_IMAGE.packages, extraPackages),
+    packages: withMore(LOCAL_IMAGE.packages, [
+      ...extraPackages,
+      ...(bootLoader === "grub" ? GRUB_PACKAGES : []),
+    ]),
     moduleFolders: withMore(LOCAL_IMAGE.moduleFolders, extraModuleFolders),
     // From Debian 13 on, cloud-init keeps one interpreter for its stages by itself, and does not start without ds-identify.
     ...(suite === "bookworm" ? {} : { files: FILES, removedFiles: [] }),
+    ...(bootLoader === "grub" ? { bootLoader } : {}),
   };
 }
 
