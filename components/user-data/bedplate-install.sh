@@ -83,10 +83,18 @@ done <"$artifacts"
 
 # Unchecked is not started: a failure above a start leaves what runs as it is.
 install_archive agent "$agent_sha256" "$agent_address" "$root/opt/bedplate"
-install -m 0644 "$root/opt/bedplate/current/units/"*.service "$root/etc/systemd/system/"
+for file in "$root/opt/bedplate/current/units/"*; do
+  case $file in
+    *.service | *.timer) install -m 0644 "$file" "$root/etc/systemd/system/" ;;
+    *.rules) install -D -m 0644 "$file" "$root/etc/udev/rules.d/${file##*/}" ;;
+    *) log "$file: not for this installer" ;;
+  esac
+done
+# Nothing but this machine's own udev takes notice; it also looks for itself, every three seconds.
+[ -n "$root" ] || udevadm control --reload || log "udev takes the rule with its next start"
 ln -sfn /opt/bedplate/current/bin/bedplate "$root/usr/local/sbin/bedplate"
 systemctl daemon-reload
-systemctl enable --quiet bedplate-early.service bedplate.service
+systemctl enable --quiet bedplate-early.service bedplate.service bedplate-drift.timer
 
 # A failure is reported at the end. Whether the service starts all the same is for its unit to say: it requires
 # bedplate.service or only wants it.
@@ -95,6 +103,9 @@ for unit in bedplate-early.service bedplate.service; do
   log "$unit: $action"
   systemctl "$action" "$unit" || tuned=1
 done
+
+# Also where tuning failed: what is in force can drift all the same.
+systemctl "$action" bedplate-drift.timer || log "bedplate-drift.timer: cannot be started"
 
 if [ -n "$service_sha256" ]; then
   install_archive service "$service_sha256" "$service_address" "$root/opt/mcp-service"

@@ -3,7 +3,8 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { stringify } from "yaml";
 import * as z from "zod";
-import { HOST_PATHS, LATE_UNIT, SERVICE_UNIT } from "../../host-tuning/boot/paths.ts";
+import { DRIFT_TIMER, HOST_PATHS, LATE_UNIT, SERVICE_UNIT } from "../../host-tuning/boot/paths.ts";
+import { DEFAULT_DRIFT_MINUTES, renderDriftInterval } from "../../host-tuning/boot/units.ts";
 import { InputError } from "../../host-tuning/errors.ts";
 import { hostProfileSchema } from "../../host-tuning/profile/host-profile.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
@@ -89,6 +90,19 @@ interface FileEntry {
   readonly permissions: string;
 }
 
+/** The timer's unit comes with the archive; an interval of the profile's own is a drop-in. */
+function driftFiles({ profile }: z.output<typeof userDataSchema>): FileEntry[] {
+  const { intervalMinutes } = profile.drift;
+  if (intervalMinutes === DEFAULT_DRIFT_MINUTES) return [];
+  return [
+    {
+      path: `${HOST_PATHS.unitFolder}/${DRIFT_TIMER}.d/10-interval.conf`,
+      content: renderDriftInterval(intervalMinutes),
+      permissions: "0644",
+    },
+  ];
+}
+
 /** Files of a service that runs as a unit of the host. */
 function serviceFiles(input: z.output<typeof userDataSchema>): FileEntry[] {
   const { unit } = input.profile.service;
@@ -132,6 +146,7 @@ export function renderUserData(data: UserDataInput): UserData {
   const files: FileEntry[] = [
     { path: HOST_PATHS.profile, content: stringify(input.profile), permissions: "0644" },
     { path: HOST_PATHS.artifacts, content: `${artifactLines.join("\n")}\n`, permissions: "0644" },
+    ...driftFiles(input),
     ...serviceFiles(input),
     { path: HOST_PATHS.installer, content: INSTALLER_TEXT, permissions: "0755" },
   ];

@@ -18,10 +18,16 @@ export const HOST_PATHS = {
   stateFolder: "/var/lib/bedplate",
   report: "/var/lib/bedplate/report.json",
   unitFolder: "/etc/systemd/system",
+  udevRules: "/etc/udev/rules.d/90-bedplate.rules",
 } as const;
 
 /** The agent's units, in the order in which they start. */
 export const EARLY_UNIT = "bedplate-early.service";
 export const LATE_UNIT = "bedplate.service";
+/** Looks for drift, and the timer that starts it. */
+export const DRIFT_UNIT = "bedplate-drift.service";
+export const DRIFT_TIMER = "bedplate-drift.timer";
+/** Tunes one device that was added after boot; the instance is the device's name. */
+export const DEVICE_UNIT = "bedplate-device@.service";
 /** The unit that the host is tuned for, unless the profile names another. */
 export const SERVICE_UNIT = "mcp-service.service";

@@ -1,10 +1,10 @@
-import { EARLY_UNIT, HOST_PATHS, LATE_UNIT, SERVICE_UNIT } from "./paths.ts";
+import { DRIFT_UNIT, EARLY_UNIT, HOST_PATHS, LATE_UNIT, SERVICE_UNIT } from "./paths.ts";
 
 /** One line of a unit file: a directive, or a comment that says why the next one is there. */
 type UnitLine = readonly [directive: string, value: string] | { readonly why: string };
 
 export interface UnitSection {
-  readonly name: "Unit" | "Service" | "Install";
+  readonly name: "Unit" | "Service" | "Timer" | "Install";
   readonly lines: readonly UnitLine[];
 }
 
@@ -20,7 +20,7 @@ export function renderUnit(sections: readonly UnitSection[]): string {
 }
 
 /**
- * What both units may do. The job is to write /proc/sys, /sys and unit drop-ins as root, so those stay open and the
+ * What the units may do. The job is to write /proc/sys, /sys and unit drop-ins as root, so those stay open and the
  * rest is closed. Left out on purpose: PrivateTmp (it orders a unit after local-fs.target, see below), ProtectClock
  * and PrivateDevices (they close /dev/nvme* and /dev/nvidia*), ProtectKernelTunables (tunables are the job),
  * MemoryDenyWriteExecute (V8 compiles at run time), IPAddressDeny (a probe of the gateway confirms a change).
@@ -54,37 +54,48 @@ const HARDENING: readonly UnitLine[] = [
   ],
 ];
 
+/** What all units of the agent have in common: where it writes, what it may do, where it says so. */
+const SURROUNDINGS: readonly UnitLine[] = [
+  ["StandardOutput", "journal"],
+  ["StandardError", "journal"],
+  ["SyslogIdentifier", "bedplate"],
+  ["Environment", "NODE_COMPILE_CACHE=/var/cache/bedplate"],
+  { why: "The report is for every reader on the host, the service among them" },
+  ["UMask", "0022"],
+  ["StateDirectory", "bedplate"],
+  ["CacheDirectory", "bedplate"],
+  ["RuntimeDirectory", "bedplate"],
+  ["RuntimeDirectoryPreserve", "yes"],
+  ...HARDENING,
+];
+
+const SETTLE: readonly UnitLine[] = [
+  {
+    why: "Drivers and queues that are still being made; a slow one is no reason to leave the rest untuned",
+  },
+  ["ExecStartPre", "-udevadm settle --timeout=30"],
+];
+
+const AGENT = `${HOST_PATHS.node} ${HOST_PATHS.agentMain}`;
+
+/** Runs that the timer and added devices start wait for each other: the agent refuses to run twice at a time. */
+const IN_TURN = "flock --timeout 300 /run/bedplate/turn.lock";
+
 function oneshot(phase: "early" | "late", timeoutSeconds: number): UnitSection {
   return {
     name: "Service",
     lines: [
       ["Type", "oneshot"],
       ["RemainAfterExit", "yes"],
-      {
-        why: "Drivers and queues that are still being made; a slow one is no reason to leave the rest untuned",
-      },
-      ["ExecStartPre", "-udevadm settle --timeout=30"],
-      [
-        "ExecStart",
-        `${HOST_PATHS.node} ${HOST_PATHS.agentMain} apply --log-json --phase ${phase} --profile ${HOST_PATHS.profile}`,
-      ],
+      ...SETTLE,
+      ["ExecStart", `${AGENT} apply --log-json --phase ${phase} --profile ${HOST_PATHS.profile}`],
       { why: "4: applied, and a part of it needs a reboot to take effect" },
       ["SuccessExitStatus", "4"],
       {
         why: "For a starved machine under software emulation; on hardware it takes under a second after the devices",
       },
       ["TimeoutStartSec", String(timeoutSeconds)],
-      ["StandardOutput", "journal"],
-      ["StandardError", "journal"],
-      ["SyslogIdentifier", "bedplate"],
-      ["Environment", "NODE_COMPILE_CACHE=/var/cache/bedplate"],
-      { why: "The report is for every reader on the host, the service among them" },
-      ["UMask", "0022"],
-      ["StateDirectory", "bedplate"],
-      ["CacheDirectory", "bedplate"],
-      ["RuntimeDirectory", "bedplate"],
-      ["RuntimeDirectoryPreserve", "yes"],
-      ...HARDENING,
+      ...SURROUNDINGS,
     ],
   };
 }
@@ -140,5 +151,100 @@ export function renderLateUnit(): string {
     },
     oneshot("late", 600),
     { name: "Install", lines: [["WantedBy", "multi-user.target"]] },
+  ]);
+}
+
+/**
+ * Looks for what somebody changed after us, and refreshes the metrics. Drift is no failure of this unit: it is in the
+ * journal, in the metrics and in `bedplate drift`.
+ */
+export function renderDriftUnit(): string {
+  return renderUnit([
+    {
+      name: "Unit",
+      lines: [
+        ["Description", "Bedplate look for drift"],
+        ["After", LATE_UNIT],
+      ],
+    },
+    {
+      name: "Service",
+      lines: [
+        ["Type", "oneshot"],
+        ["ExecStart", `${IN_TURN} ${AGENT} drift --textfile --log-json --profile ${HOST_PATHS.profile}`],
+        { why: "3: something has drifted; 4: something waits for a reboot" },
+        ["SuccessExitStatus", "3 4"],
+        ["TimeoutStartSec", "600"],
+        { why: "The service's work comes first" },
+        ["Nice", "10"],
+        ...SURROUNDINGS,
+        { why: "node_exporter's textfile collector, where there is one" },
+        ["ReadWritePaths", "-/var/lib/prometheus/node-exporter -/var/lib/node_exporter/textfile_collector"],
+      ],
+    },
+  ]);
+}
+
+/** How often the drift unit runs, unless the profile says otherwise (user data then adds a drop-in). */
+export const DEFAULT_DRIFT_MINUTES = 15;
+
+/** Both lines stand together: an empty one of either kind would clear both. */
+function timerLines(intervalMinutes: number): UnitLine[] {
+  return [
+    ["OnBootSec", "5min"],
+    ["OnUnitActiveSec", `${intervalMinutes}min`],
+  ];
+}
+
+export function renderDriftTimer(): string {
+  return renderUnit([
+    { name: "Unit", lines: [["Description", "Bedplate look for drift, every so often"]] },
+    {
+      name: "Timer",
+      lines: [
+        ...timerLines(DEFAULT_DRIFT_MINUTES),
+        { why: "Hosts that booted together need not look together" },
+        ["RandomizedDelaySec", "30"],
+        ["AccuracySec", "30"],
+        ["Unit", DRIFT_UNIT],
+      ],
+    },
+    { name: "Install", lines: [["WantedBy", "timers.target"]] },
+  ]);
+}
+
+/** Drop-in of the timer for another interval. */
+export function renderDriftInterval(intervalMinutes: number): string {
+  return renderUnit([{ name: "Timer", lines: [["OnBootSec", ""], ...timerLines(intervalMinutes)] }]);
+}
+
+/** One device that was added after boot. `%i`: the name is made of characters that a unit's name may have. */
+export function renderDeviceUnit(): string {
+  return renderUnit([
+    {
+      name: "Unit",
+      lines: [
+        ["Description", "Bedplate host tuning of %i"],
+        ["After", LATE_UNIT],
+        { why: "A device that comes and goes: some tries a minute, and no more" },
+        ["StartLimitIntervalSec", "60"],
+        ["StartLimitBurst", "5"],
+      ],
+    },
+    {
+      name: "Service",
+      lines: [
+        ["Type", "oneshot"],
+        ...SETTLE,
+        [
+          "ExecStart",
+          `${IN_TURN} ${AGENT} apply --log-json --phase late --device %i --profile ${HOST_PATHS.profile}`,
+        ],
+        { why: "4: applied, and a part of it needs a reboot to take effect" },
+        ["SuccessExitStatus", "4"],
+        ["TimeoutStartSec", "600"],
+        ...SURROUNDINGS,
+      ],
+    },
   ]);
 }

@@ -2,8 +2,22 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { EARLY_UNIT, LATE_UNIT } from "../../host-tuning/boot/paths.ts";
-import { renderEarlyUnit, renderLateUnit } from "../../host-tuning/boot/units.ts";
+import {
+  DEVICE_UNIT,
+  DRIFT_TIMER,
+  DRIFT_UNIT,
+  EARLY_UNIT,
+  HOST_PATHS,
+  LATE_UNIT,
+} from "../../host-tuning/boot/paths.ts";
+import { renderUdevRules } from "../../host-tuning/boot/udev-rules.ts";
+import {
+  renderDeviceUnit,
+  renderDriftTimer,
+  renderDriftUnit,
+  renderEarlyUnit,
+  renderLateUnit,
+} from "../../host-tuning/boot/units.ts";
 import { bundleProgram } from "./bundle.ts";
 import { type Architecture, lockedNode, readNodeRuntime } from "./node-runtime.ts";
 import { type ArchiveEntry, packArchive, sha256Of } from "./pack.ts";
@@ -86,6 +100,10 @@ async function agentArchiveEntries(
     { name: "bin/bedplate", content: Buffer.from(COMMAND_TEXT), isExecutable: true },
     textEntry(`units/${EARLY_UNIT}`, Buffer.from(renderEarlyUnit())),
     textEntry(`units/${LATE_UNIT}`, Buffer.from(renderLateUnit())),
+    textEntry(`units/${DRIFT_UNIT}`, Buffer.from(renderDriftUnit())),
+    textEntry(`units/${DRIFT_TIMER}`, Buffer.from(renderDriftTimer())),
+    textEntry(`units/${DEVICE_UNIT}`, Buffer.from(renderDeviceUnit())),
+    textEntry(`units/${path.basename(HOST_PATHS.udevRules)}`, Buffer.from(renderUdevRules())),
     textEntry("licenses/node.txt", node.licence),
     textEntry("licenses/bundle.txt", bundle.notices),
     ...ownLicence(repositoryFolder),

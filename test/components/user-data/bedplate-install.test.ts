@@ -76,6 +76,8 @@ async function serve(name: string, version = "1"): Promise<Served> {
       ? [
           { name: "units/bedplate-early.service", ...text("[Service]\n") },
           { name: "units/bedplate.service", ...text("[Service]\n") },
+          { name: "units/bedplate-drift.timer", ...text("[Timer]\n") },
+          { name: "units/90-bedplate.rules", ...text("# rules\n") },
           { name: "bin/bedplate", ...text("#!/bin/sh\n"), isExecutable: true },
         ]
       : []),
@@ -120,9 +122,10 @@ describeWith(TOOLS, "bedplate-install", () => {
     expect(run).toMatchObject({ exitCode: 0, stderr: "" });
     expect(run.calls).toEqual([
       "daemon-reload",
-      "enable --quiet bedplate-early.service bedplate.service",
+      "enable --quiet bedplate-early.service bedplate.service bedplate-drift.timer",
       "restart bedplate-early.service",
       "restart bedplate.service",
+      "restart bedplate-drift.timer",
       "enable --quiet mcp-service.service",
       "restart mcp-service.service",
     ]);
@@ -130,7 +133,9 @@ describeWith(TOOLS, "bedplate-install", () => {
     expect(await readFile(path.join(root, "opt/mcp-service/current/main.mjs"), "utf8")).toBe(
       "// service 1\n",
     );
+    expect(await readdir(path.join(root, "etc/udev/rules.d"))).toEqual(["90-bedplate.rules"]);
     expect(await readdir(path.join(root, "etc/systemd/system"))).toEqual([
+      "bedplate-drift.timer",
       "bedplate-early.service",
       "bedplate.service",
     ]);

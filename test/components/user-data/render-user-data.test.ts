@@ -126,6 +126,16 @@ describe("renderUserData()", () => {
     );
   });
 
+  it("gives the drift timer the profile's interval where that is its own", () => {
+    const { profile, artifacts } = sampleInput();
+    const drop = "/etc/systemd/system/bedplate-drift.timer.d/10-interval.conf";
+    expect(writtenFiles(renderUserData(sampleInput()).text).has(drop)).toBe(false);
+    const files = writtenFiles(
+      renderUserData({ profile: { ...profile, drift: { intervalMinutes: 5 } }, artifacts }).text,
+    );
+    expect(files.get(drop)?.content).toBe("[Timer]\nOnBootSec=\nOnBootSec=5min\nOnUnitActiveSec=5min\n");
+  });
+
   it("requires the tuning for the service, or only wants it where that is asked for", () => {
     const required = renderUserData(sampleInput()).text;
     const wanted = renderUserData(sampleInput({ service: { tuning: "wanted" } })).text;

@@ -4,8 +4,24 @@ import path from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { renderServiceUnit, serviceSettingsSchema } from "../../../components/user-data/service-unit.ts";
-import { EARLY_UNIT, HOST_PATHS, LATE_UNIT, SERVICE_UNIT } from "../../../host-tuning/boot/paths.ts";
-import { renderEarlyUnit, renderLateUnit } from "../../../host-tuning/boot/units.ts";
+import {
+  DEVICE_UNIT,
+  DRIFT_TIMER,
+  DRIFT_UNIT,
+  EARLY_UNIT,
+  HOST_PATHS,
+  LATE_UNIT,
+  SERVICE_UNIT,
+} from "../../../host-tuning/boot/paths.ts";
+import { renderUdevRules } from "../../../host-tuning/boot/udev-rules.ts";
+import {
+  renderDeviceUnit,
+  renderDriftInterval,
+  renderDriftTimer,
+  renderDriftUnit,
+  renderEarlyUnit,
+  renderLateUnit,
+} from "../../../host-tuning/boot/units.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
 
 /** The order that cloud-init 22.4 and ifupdown have on Debian 12, and a mount that cloud-init wrote into fstab. */
@@ -23,6 +39,9 @@ const FIRST_BOOT_UNITS = {
 const OWN_UNITS = {
   [EARLY_UNIT]: renderEarlyUnit(),
   [LATE_UNIT]: renderLateUnit(),
+  [DRIFT_UNIT]: renderDriftUnit(),
+  [DRIFT_TIMER]: renderDriftTimer(),
+  [DEVICE_UNIT.replace("@", "@nvme1n1")]: renderDeviceUnit(),
   [SERVICE_UNIT]: renderServiceUnit(serviceSettingsSchema.parse({ allowedHosts: ["mcp.example"] })),
 };
 
@@ -60,6 +79,28 @@ describe("renderLateUnit()", () => {
   });
 });
 
+describe("renderDriftUnit() and its timer", () => {
+  it("match the reviewed text", async () => {
+    await expect(renderDriftUnit()).toMatchFileSnapshot("../../golden/units/bedplate-drift.service");
+    await expect(renderDriftTimer()).toMatchFileSnapshot("../../golden/units/bedplate-drift.timer");
+  });
+
+  it("renderDriftInterval() clears the times of the unit and names both anew", () => {
+    expect(renderDriftInterval(5)).toBe("[Timer]\nOnBootSec=\nOnBootSec=5min\nOnUnitActiveSec=5min\n");
+  });
+});
+
+describe("renderDeviceUnit() and the udev rules", () => {
+  it("match the reviewed text", async () => {
+    await expect(renderDeviceUnit()).toMatchFileSnapshot("../../golden/units/bedplate-device@.service");
+    await expect(renderUdevRules()).toMatchFileSnapshot("../../golden/units/90-bedplate.rules");
+  });
+
+  it("never runs anything inside udev", () => {
+    expect(renderUdevRules()).not.toMatch(/RUN|PROGRAM|IMPORT/);
+  });
+});
+
 describe("renderServiceUnit()", () => {
   it("keeps a value's special characters from systemd", () => {
     const settings = serviceSettingsSchema.parse({});
@@ -79,7 +120,7 @@ describeWith([program("systemd-analyze", "apt-get install systemd")], "systemd-a
   async function verify(units: Readonly<Record<string, string>>): Promise<string> {
     const folder = await mkdtemp(path.join(tmpdir(), "bedplate-units-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    for (const wants of ["sysinit.target.wants", "multi-user.target.wants"])
+    for (const wants of ["sysinit.target.wants", "multi-user.target.wants", "timers.target.wants"])
       await mkdir(path.join(folder, wants));
     for (const [name, text] of Object.entries(units)) {
       await writeFile(path.join(folder, name), text.replaceAll(HOST_PATHS.node, process.execPath));

@@ -140,6 +140,10 @@ describeWith([TAR], "an archive, unpacked by tar,", () => {
       expect.stringContaining("licenses/bundle.txt"),
       expect.stringContaining("licenses/node.txt"),
       expect.stringMatching(/^-rw-r--r-- 0\/0 \d+ 2020-01-01 00:00:00 main.mjs$/),
+      expect.stringContaining("units/90-bedplate.rules"),
+      expect.stringContaining("units/bedplate-device@.service"),
+      expect.stringContaining("units/bedplate-drift.service"),
+      expect.stringContaining("units/bedplate-drift.timer"),
       expect.stringContaining("units/bedplate-early.service"),
       expect.stringContaining("units/bedplate.service"),
     ]);
