@@ -17,6 +17,13 @@ export interface CarriedOut {
   readonly decisions: readonly Decision[];
   /** Entries of what was written, by key. */
   readonly changed: ReadonlyMap<string, ReportEntry>;
+  /** Entries of what was left alone and has another value all the same, as a write of another knob has reset it. */
+  readonly reset: ReadonlyMap<string, ReportEntry>;
+}
+
+interface Wave {
+  readonly changed: ReadonlyMap<string, ReportEntry>;
+  readonly reset: ReadonlyMap<string, ReportEntry>;
 }
 
 /**
@@ -32,6 +39,7 @@ export async function carryOut(
 ): Promise<CarriedOut> {
   const done: Decision[] = [];
   const changed = new Map<string, ReportEntry>();
+  const reset = new Map<string, ReportEntry>();
   let [pending, facts] = [decisions, input.facts];
   while (pending.length > 0) {
     const writing = writtenBy(pending);
@@ -39,14 +47,9 @@ export async function carryOut(
       knob.rediscoverAfter?.some((id) => writing.has(id)) === true;
     const waiting = pending.filter(waits);
     const ready = pending.filter((decision) => !waits(decision));
-    for (const [key, entry] of await carryOutWave(
-      { ...input, facts },
-      { ready, waiting },
-      journal,
-      context,
-    )) {
-      changed.set(key, entry);
-    }
+    const wave = await carryOutWave({ ...input, facts }, { ready, waiting }, journal, context);
+    for (const [key, entry] of wave.changed) changed.set(key, entry);
+    for (const [key, entry] of wave.reset) reset.set(key, entry);
     done.push(...ready);
     if (waiting.length === 0) break;
     facts = await context.run.timed("read facts again", async () => await readAgain(input));
@@ -56,6 +59,7 @@ export async function carryOut(
   return {
     decisions: done.toSorted((a, b) => (order.get(a.knob.id) ?? 0) - (order.get(b.knob.id) ?? 0)),
     changed,
+    reset,
   };
 }
 
@@ -78,14 +82,14 @@ async function carryOutWave(
   { ready, waiting }: { readonly ready: readonly Decision[]; readonly waiting: readonly Decision[] },
   journal: JournalWriter,
   context: SavingContext,
-): Promise<ReadonlyMap<string, ReportEntry>> {
+): Promise<Wave> {
   const writing = writtenBy(ready);
   const isReset = ({ knob, before }: Decision): boolean =>
     before !== undefined && knob.after?.some((id) => writing.has(id)) === true;
   const bystanders = ready.filter((decision) => decision.step.action !== "set" && isReset(decision));
   const savedFor = [...bystanders, ...waiting.filter(isReset)];
   const first = await carryOutRound(input, ready, savedFor, { journal, context });
-  if (bystanders.length === 0) return first;
+  if (bystanders.length === 0) return { changed: first, reset: new Map() };
   const again = await Promise.all(bystanders.map(async (decision) => await decideAgain(decision, input)));
   const second = await carryOutRound(input, again, [], { journal, context });
   const planned = new Map(bystanders.map(({ step }) => [step.key, entryOf(step)]));
@@ -95,7 +99,13 @@ async function carryOutWave(
     const isBack = entry.isVerified && entry.found === before;
     return [key, { ...entry, before, outcome: isBack ? "already-right" : entry.outcome }];
   });
-  return new Map([...first, ...secondAsPlanned]);
+  const leftAlone = again
+    .filter(({ step }) => step.action !== "set")
+    .map(({ step }): [string, ReportEntry] => {
+      const entry = entryOf(step);
+      return [step.key, { ...entry, before: planned.get(step.key)?.before ?? entry.before }];
+    });
+  return { changed: new Map([...first, ...secondAsPlanned]), reset: new Map(leftAlone) };
 }
 
 /** Ids of the knobs that something is to be written for. */
