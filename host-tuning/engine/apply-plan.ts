@@ -18,7 +18,7 @@ import { refuseIfStale } from "./plan-file.ts";
 import { announce, announceConfirmations, entryOf, reportOf } from "./report-of.ts";
 import { type RebootDecision, rebootForPending } from "./reboot-once.ts";
 import { type Observer, type PhaseDuration, startRun } from "./run-context.ts";
-import { closingRecords, outcomeRecords, settledRecords } from "./step-records.ts";
+import { askedRecords, closingRecords, outcomeRecords, settledRecords } from "./step-records.ts";
 
 export interface ApplyInput extends PlanInput {
   readonly host: LiveHost;
@@ -67,16 +67,21 @@ export async function applyPlan(input: ApplyInput): Promise<HostReport> {
     };
     const futile = await keysRebootedFor(host, decisions, past);
     const done = await carryOut({ ...input, past }, decisions, journal, context);
-    const { changed } = done;
+    const { changed, reset } = done;
 
     const entries = done.decisions.map((decision): ReportEntry => {
-      const entry = changed.get(decision.step.key) ?? entryOf(decision.step);
+      const { step } = decision;
+      const entry = changed.get(step.key) ?? reset.get(step.key) ?? entryOf(step);
       const settled = futile.has(entry.key) ? afterFutileReboot(entry) : entry;
       return { ...settled, isDrifted: isDrifted(state, decision, run.bootId) };
     });
     journal.append([
-      ...outcomeRecords(changed.values(), run),
+      ...outcomeRecords(
+        entries.filter(({ key }) => changed.has(key)),
+        run,
+      ),
       ...settledRecords(state, done.decisions, run),
+      ...askedRecords(state, done.decisions, context),
       ...closingRecords(host, state, { decisions: done.decisions, entries: changed, run }),
     ]);
     journal.sync();

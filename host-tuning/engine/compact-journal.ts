@@ -33,6 +33,10 @@ export function compactRecords(records: readonly JournalRecord[]): JournalRecord
           : [];
       case "reboot":
         return state.reboots.get(record.changes) === record ? [record] : [];
+      case "asked": {
+        const keys = record.keys.filter((key) => state.steps.get(key)?.askedBy === record.profileDigest);
+        return keys.length === 0 ? [] : [{ ...record, keys }];
+      }
       case "restored":
       case "pending":
       case "trial":

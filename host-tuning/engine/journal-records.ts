@@ -141,6 +141,14 @@ const rebootRecordSchema = z.strictObject({
   keys: z.array(z.string().min(1)),
 });
 
+/** Another profile than the one that set them asks for these as well, so that only a third can forget them. */
+const askedRecordSchema = z.strictObject({
+  ...common,
+  record: z.literal("asked"),
+  profileDigest: z.string(),
+  keys: z.array(z.string().min(1)),
+});
+
 /** After a rollback: these originals are back in place and read back. */
 const restoredRecordSchema = z.strictObject({
   ...common,
@@ -156,6 +164,7 @@ export const journalRecordSchema = z.discriminatedUnion("record", [
   trialRecordSchema,
   settledRecordSchema,
   rebootRecordSchema,
+  askedRecordSchema,
 ]);
 
 export type JournalRecord = z.output<typeof journalRecordSchema>;

@@ -29,6 +29,8 @@ export interface OutstandingStep {
   /** Since when the latest value is wanted. */
   readonly sameSince: StepRecord;
   readonly latest: StepRecord;
+  /** Digest of the last profile that asked for it. */
+  readonly askedBy: string | undefined;
   /** How the latest step ended; `undefined` when the run was killed before it knew. */
   readonly outcome: OutcomeRecord | undefined;
 }
@@ -105,6 +107,12 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
       case "settled":
         books.settle(record);
         break;
+      case "asked":
+        for (const key of record.keys) {
+          const step = books.steps.get(key);
+          if (step !== undefined) books.steps.set(key, { ...step, askedBy: record.profileDigest });
+        }
+        break;
       case "reboot":
         if (!books.reboots.has(record.changes)) books.reboots.set(record.changes, record);
     }
@@ -134,6 +142,7 @@ class Books implements JournalState {
       base: isSameBase ? known.base : record,
       sameSince: known?.latest.valueText === record.valueText ? known.sameSince : record,
       latest: record,
+      askedBy: record.profileDigest,
       outcome: undefined,
     });
   }

@@ -127,10 +127,7 @@ export function forgottenSteps(
 ): OutstandingStep[] {
   if (past === undefined) return [];
   return [...past.state.steps.values()].filter(
-    ({ latest }) =>
-      !decided.has(latest.key) &&
-      latest.profileDigest !== undefined &&
-      latest.profileDigest !== profileDigest,
+    ({ latest, askedBy }) => !decided.has(latest.key) && askedBy !== undefined && askedBy !== profileDigest,
   );
 }
 

@@ -121,6 +121,20 @@ export function settledRecords(
   });
 }
 
+/** Steps of another profile that this one asks for too, as they are. */
+export function askedRecords(
+  state: JournalState,
+  decisions: readonly Decision[],
+  { run, profileDigest }: Pick<SavingContext, "run" | "profileDigest">,
+): JournalRecord[] {
+  const keys = decisions.flatMap(({ step: { key, action } }) => {
+    const known = state.steps.get(key);
+    const isOthers = known !== undefined && known.askedBy !== profileDigest;
+    return isOthers && (action === "already-right" || action === "needs-reboot") ? [key] : [];
+  });
+  return keys.length === 0 ? [] : [{ ...recordBase(run), record: "asked", profileDigest, keys }];
+}
+
 /** Originals that are back in place: put back by this run, or found there by it. Their steps are not ours any more. */
 export function closingRecords(
   host: LiveHost,

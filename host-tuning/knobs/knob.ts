@@ -201,3 +201,9 @@ export function defineKnob<V>(knob: Knob<V>): AnyKnob {
 export function stepKey(knobId: string, target: Target): string {
   return target.name === "" ? knobId : `${knobId}[${target.name}]`;
 }
+
+/** A step's key, or a knob's id, in its parts; a target that is `undefined` means every one the knob has. */
+export function parseStepKey(key: string): { readonly id: string; readonly target: string | undefined } {
+  const [, id, target] = /^([^[\]]+)\[(.+)\]$/s.exec(key) ?? [];
+  return id === undefined ? { id: key, target: undefined } : { id, target };
+}

@@ -261,7 +261,12 @@ export const hostProfileSchema = z
       .default(false)
       .describe("Let a knob that only raises lower a larger value that the host has"),
     consent: z.array(z.enum(["irreversible", "data-loss"])).default([]),
-    overrides: z.record(z.string().min(1), overrideSchema).default({}),
+    overrides: z
+      .record(z.string().min(1), overrideSchema)
+      .default({})
+      .describe(
+        'By knob ("queue/scheduler") or by one of its targets ("queue/scheduler[nvme0n1]"), which wins',
+      ),
   })
   .describe("What a host is for; the agent computes its tuning from it");
 

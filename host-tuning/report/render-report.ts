@@ -1,5 +1,6 @@
 import { tint, toneOf } from "./colour.ts";
 import { type HostReport, type ReportEntry, OUTCOMES } from "./host-report.ts";
+import { renderConfirmations } from "./render-confirmations.ts";
 import { plural, printable, renderTable, valueCell } from "./table.ts";
 
 const COLUMNS = [
@@ -23,7 +24,11 @@ export function renderReport(report: HostReport, options: { readonly all?: boole
   ];
   if (shown.length > 0) lines.push(table(shown), "");
   else lines.push(nothing(report), "");
-  lines.push(summary(report));
+  lines.push(summary(report), ...renderConfirmations(report.confirmations ?? []));
+  if (report.reboot !== undefined) {
+    const words = report.reboot.isAsked ? "asked for a reboot" : "no reboot";
+    lines.push(`${tint("warning", words)}: ${printable(report.reboot.because)}`);
+  }
   return `${lines.join("\n")}\n`;
 }
 

@@ -1,6 +1,6 @@
 import { HOST_PATHS } from "../boot/paths.ts";
 import type { Host } from "../sys/host.ts";
-import { type HostReport, hostReportSchema } from "./host-report.ts";
+import { type ConfirmationState, type HostReport, hostReportSchema } from "./host-report.ts";
 import { countsOf } from "./report-counts.ts";
 
 /** The last apply of this boot, and the last apply of all. */
@@ -34,12 +34,13 @@ function parseReport(text: string | undefined): HostReport | undefined {
 export function joinPhases(earlier: HostReport, later: HostReport): HostReport {
   const isOtherPhase = later.phase !== "all" && earlier.phase !== later.phase;
   if (!isOtherPhase || earlier.bootId !== later.bootId || earlier.verb !== later.verb) return later;
+  const confirmations = joinConfirmations(earlier.confirmations ?? [], later.confirmations ?? []);
   const keys = new Set(later.entries.map((entry) => entry.key));
   const kept = earlier.entries.filter((entry) => !keys.has(entry.key));
   const entries = [...kept, ...later.entries];
   if (earlier.phase === "all") {
     // The other phase again, on top of a whole: its times have been told already.
-    return { ...later, phase: "all", ...countsOf(entries), entries };
+    return { ...later, phase: "all", ...countsOf(entries), entries, ...confirmations };
   }
   const named = (report: HostReport): HostReport["phases"] =>
     report.phases.map((phase) => ({ ...phase, name: `${report.phase}: ${phase.name}` }));
@@ -52,5 +53,16 @@ export function joinPhases(earlier: HostReport, later: HostReport): HostReport {
     planDigest: null,
     ...countsOf(entries),
     entries,
+    ...confirmations,
   };
+}
+
+/** The later word on a change is the last; where it is silent, the earlier one stands. */
+function joinConfirmations(
+  earlier: readonly ConfirmationState[],
+  later: readonly ConfirmationState[],
+): Pick<HostReport, "confirmations"> {
+  const told = new Set(later.flatMap(({ keys }) => keys));
+  const all = [...earlier.filter(({ keys }) => !keys.every((key) => told.has(key))), ...later];
+  return all.length === 0 ? {} : { confirmations: all };
 }

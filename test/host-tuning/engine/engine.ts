@@ -1,4 +1,5 @@
 import { type ApplyInput, applyPlan } from "../../../host-tuning/engine/apply-plan.ts";
+import { readPast } from "../../../host-tuning/engine/own-changes.ts";
 import { planHost } from "../../../host-tuning/engine/plan-host.ts";
 import { rollbackHost } from "../../../host-tuning/engine/rollback-host.ts";
 import { type HostStatus, statusOf } from "../../../host-tuning/engine/status-of.ts";
@@ -35,7 +36,10 @@ export function engineOn(root: string): Engine {
     profile: sampleProfile(profile ?? {}),
   });
   return {
-    plan: async (changes = {}) => await planHost(input(changes)),
+    plan: async (changes = {}) => {
+      const asked = input(changes);
+      return await planHost({ past: await readPast(asked.host), ...asked });
+    },
     apply: async (changes = {}) => await applyPlan(input(changes)),
     verify: async (changes = {}) => await verifyHost(input(changes)),
     rollback: async (changes = {}) =>
