@@ -54,6 +54,13 @@ export const DECLINED: readonly DeclinedSetting[] = [
     anchors: { TuneD: "-1 (realtime)" },
   },
   {
+    id: "kernel.sched_min_granularity_ns, sched_wakeup_granularity_ns, sched_migration_cost_ns",
+    family: "kernel",
+    because:
+      "sysctls until Linux 5.12, in debugfs from 5.13 on and gone with EEVDF (6.6, base_slice_ns): one number means three things, debugfs is closed under lockdown, and weights (systemd.CPUWeight) say what is meant",
+    anchors: { TuneD: "10 and 15 ms in throughput-performance, by a map of kernel versions" },
+  },
+  {
     id: "kernel.hung_task_timeout_secs",
     family: "kernel",
     because: "costs nothing measurable, and a longer timeout only hides hangs",

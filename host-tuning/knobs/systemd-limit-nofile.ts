@@ -1,28 +1,19 @@
 import * as z from "zod";
-import { TuningError } from "../errors.ts";
-import type { Host } from "../sys/host.ts";
 import { leave, setTo } from "./desired.ts";
 import { defineKnob } from "./knob.ts";
 import { openFiles } from "./open-files.ts";
 import { inForce, isConfigured, nextStart } from "./pending-restart.ts";
+import { LIMITS_TEXT, limitsText, parseLimits, readProcessLimits } from "./process-limits.ts";
 import {
   NO_SYSTEMD_SERVICE,
   dropIn,
   hasSystemd,
-  readServicePid,
   readUnitAssignments,
   serviceTarget,
 } from "./systemd-unit.ts";
 
 /** What systemd gives a service that asks for nothing, since version 240. */
 const SYSTEMD_DEFAULT = "1024:524288";
-
-const LIMITS = /^(?:\d+|infinity)(?::(?:\d+|infinity))?$/;
-
-interface Limits {
-  readonly soft: number;
-  readonly hard: number;
-}
 
 /**
  * systemd.LimitNOFILE: soft and hard number of open files of the service, "soft:hard".
@@ -46,6 +37,10 @@ export const systemdLimitNofile = defineKnob<string>({
   survivesReboot: true,
   isReversible: true,
   risk: { level: "low", what: "a program that uses select() breaks with descriptors above 1023" },
+  anchors: {
+    "EKS AMI": "containerd: soft 65536, hard 1048576",
+    saptune: "1048576, through limits.d, which does not reach services",
+  },
   kernelDefault: "1024:524288 from systemd since version 240",
   sources: [
     "https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#Process%20Properties",
@@ -61,47 +56,26 @@ export const systemdLimitNofile = defineKnob<string>({
     if (!(await hasSystemd(host))) return undefined;
     const assigned = await readUnitAssignments(host, unit, "LimitNOFILE");
     // systemd passes over what it cannot read, with a line in its log.
-    const configured = assigned.findLast((text) => LIMITS.test(text)) ?? SYSTEMD_DEFAULT;
-    return inForce(await readProcessLimits(host, unit), textOf(parseLimits(configured)));
+    const configured = assigned.findLast((text) => LIMITS_TEXT.test(text)) ?? SYSTEMD_DEFAULT;
+    return inForce(
+      await readProcessLimits(host, unit, "Max open files"),
+      limitsText(parseLimits(configured)),
+    );
   },
   desired({ profile, current }) {
     const wanted = openFiles(profile);
     const now = parseLimits(nextStart(current));
-    const has = `service has ${textOf(now)}`;
+    const has = `service has ${limitsText(now)}`;
     if (!profile.allowLowering && now.soft >= wanted.soft && now.hard >= wanted.hard) {
       if (now.soft > wanted.soft || now.hard > wanted.hard)
-        return leave(`${has}, at least the ${textOf(wanted)} needed: ${wanted.because}`);
+        return leave(`${has}, at least the ${limitsText(wanted)} needed: ${wanted.because}`);
     }
     // Infinity is no number to keep: it comes out as the finite limit that is enough.
     const keep = (has: number, enough: number): number =>
       profile.allowLowering || !Number.isFinite(has) ? enough : Math.max(has, enough);
     const soft = keep(now.soft, wanted.soft);
-    return setTo(textOf({ soft, hard: Math.max(soft, keep(now.hard, wanted.hard)) }), wanted.because);
+    return setTo(limitsText({ soft, hard: Math.max(soft, keep(now.hard, wanted.hard)) }), wanted.because);
   },
   writes: (value, target) => [dropIn(target, "limits", [`LimitNOFILE=${value}`])],
   isSatisfied: isConfigured,
 });
-
-function textOf({ soft, hard }: Limits): string {
-  const word = (limit: number): string => (Number.isFinite(limit) ? String(limit) : "infinity");
-  return `${word(soft)}:${word(hard)}`;
-}
-
-/** systemd's "n", "soft:hard" and "infinity". */
-function parseLimits(text: string): Limits {
-  const [soft = "", hard = soft] = text.split(":");
-  const number = (word: string): number => (word.trim() === "infinity" ? Infinity : Number(word));
-  return { soft: number(soft), hard: number(hard) };
-}
-
-/** @throws {TuningError} HOST_PARSE when the file has no such line */
-async function readProcessLimits(host: Host, unit: string): Promise<string | undefined> {
-  const pid = await readServicePid(host, unit);
-  const path = `/proc/${pid}/limits`;
-  const text = pid === undefined ? undefined : await host.readText(path);
-  if (text === undefined) return undefined;
-  const [, soft, hard] = /^Max open files +(\d+|unlimited) +(\d+|unlimited) /m.exec(text) ?? [];
-  if (soft === undefined || hard === undefined)
-    throw new TuningError("HOST_PARSE", path, `Cannot read ${path}: no line "Max open files"`);
-  return `${soft}:${hard}`.replaceAll("unlimited", "infinity");
-}

@@ -26,14 +26,21 @@ export function hasSystemd(host: Host): Promise<boolean> {
   return host.exists("/etc/systemd/system");
 }
 
+/** First line of every file of ours. */
+export const WRITTEN_BY_US = "# Written by bedplate, taken back by bedplate rollback.";
+
+/** "[Service]" for a service, "[Slice]" for a slice, "[Scope]" for a scope. */
+function sectionOf(unit: string): string {
+  const type = unit.slice(unit.lastIndexOf(".") + 1);
+  return `[${type.charAt(0).toUpperCase()}${type.slice(1)}]`;
+}
+
 /** A drop-in of ours; daemon-reload makes systemd read it, the service gets it when it starts again. */
 export function dropIn(target: Target, name: string, settings: readonly string[]): ConfigFileWrite {
   return {
     kind: "config-file",
     path: `/etc/systemd/system/${target.name}.d/50-bedplate-${name}.conf`,
-    text: ["# Written by bedplate, taken back by bedplate rollback.", "[Service]", ...settings, ""].join(
-      "\n",
-    ),
+    text: [WRITTEN_BY_US, sectionOf(target.name), ...settings, ""].join("\n"),
     reload: [["systemctl", "daemon-reload"]],
   };
 }
@@ -51,7 +58,8 @@ function templateOf(unit: string): string | undefined {
 export async function readUnitAssignments(host: Host, unit: string, key: string): Promise<string[]> {
   const names = [unit, templateOf(unit)].filter((name) => name !== undefined);
   const texts = [await firstText(host, names), ...(await dropInTexts(host, names))];
-  return texts.flatMap((text) => assignmentsIn(text, key));
+  const wanted = sectionOf(unit);
+  return texts.flatMap((text) => assignmentsIn(text, wanted, key));
 }
 
 async function firstText(host: Host, names: readonly string[]): Promise<string> {
@@ -92,22 +100,38 @@ export async function readUnitList(host: Host, unit: string, key: string): Promi
   return formatKernelList(numbers);
 }
 
-/** Values of `key=` lines of the [Service] section, comments left out. */
-function assignmentsIn(text: string, key: string): string[] {
+/** Values of `key=` lines of the section, comments left out. */
+function assignmentsIn(text: string, wanted: string, key: string): string[] {
   const values: string[] = [];
   let section = "";
   for (const line of text.split("\n").map((line) => line.trim())) {
     if (line.startsWith("[")) section = line;
-    else if (section === "[Service]" && line.startsWith(`${key}=`))
-      values.push(line.slice(key.length + 1).trim());
+    else if (section === wanted && line.startsWith(`${key}=`)) values.push(line.slice(key.length + 1).trim());
   }
   return values;
 }
 
+/**
+ * Folder of the unit's cgroup, whether or not it is there. A service whose slice has changed runs in the old one until
+ * it restarts, so the default one is looked at as well.
+ */
+export async function cgroupOf(host: Host, unit: string): Promise<string> {
+  if (unit.endsWith(".slice")) return `/sys/fs/cgroup${sliceFolder(unit)}`;
+  if (unit === "init.scope") return `/sys/fs/cgroup/${unit}`;
+  const usual = `/sys/fs/cgroup${sliceFolder(defaultSlice(unit))}/${unit}`;
+  const assigned = `/sys/fs/cgroup${sliceFolder(await readSlice(host, unit))}/${unit}`;
+  return (await host.exists(assigned)) || !(await host.exists(usual)) ? assigned : usual;
+}
+
+/** The slice that a service's unit and drop-ins put it in. */
+export async function readSlice(host: Host, unit: string): Promise<string> {
+  const assigned = (await readUnitAssignments(host, unit, "Slice")).at(-1) ?? "";
+  return assigned === "" ? defaultSlice(unit) : assigned;
+}
+
 /** First process in the service's cgroup; `undefined` when the service is not running. */
 export async function readServicePid(host: Host, unit: string): Promise<number | undefined> {
-  const slice = (await readUnitAssignments(host, unit, "Slice")).at(-1) ?? defaultSlice(unit);
-  const text = await host.readText(`/sys/fs/cgroup${sliceFolder(slice)}/${unit}/cgroup.procs`);
+  const text = await host.readText(`${await cgroupOf(host, unit)}/cgroup.procs`);
   const first = text?.trim().split("\n")[0];
   return first !== undefined && /^[1-9]\d*$/.test(first) ? Number(first) : undefined;
 }

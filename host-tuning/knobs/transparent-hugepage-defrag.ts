@@ -23,6 +23,7 @@ export const transparentHugepageDefrag = defineKnob<string>({
   survivesReboot: false,
   risk: { level: "low", what: "fewer huge pages right after a program starts" },
   isReversible: true,
+  anchors: { TuneD: "its vm plugin can set it (transparent_hugepage.defrag)", saptune: "by note" },
   kernelDefault: "madvise",
   kernelRange: "defer since Linux 4.6, defer+madvise since 4.11",
   sources: ["https://docs.kernel.org/admin-guide/mm/transhuge.html"],

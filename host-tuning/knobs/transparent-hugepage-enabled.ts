@@ -24,6 +24,11 @@ export const transparentHugepageEnabled = defineKnob<string>({
   survivesReboot: false,
   risk: { level: "low", what: "a program that gained from huge pages without asking for them loses them" },
   isReversible: true,
+  anchors: {
+    TuneD: "never in network-latency, postgresql, oracle; always in hpc-compute, mssql; madvise in sap-hana",
+    rpk: "always",
+    saptune: "madvise on SLES 16",
+  },
   kernelDefault: "always or madvise, by the distribution's build (Debian: always; Ubuntu: madvise)",
   sources: [
     "https://docs.kernel.org/admin-guide/mm/transhuge.html",

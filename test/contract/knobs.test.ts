@@ -52,6 +52,7 @@ const PROFILES: Readonly<Record<string, HostProfile>> = {
     preset: "throughput",
     workload: { connections: 50_000 },
     service: { runtime: "kubernetes" },
+    nics: [{ match: { name: "eno1" }, mtuBytes: 9000, busyPollMicros: 50 }],
   }),
 };
 
@@ -59,9 +60,11 @@ const SWAPPING = sampleFacts();
 const FACTS: HostFacts = {
   ...SWAPPING,
   memory: { ...SWAPPING.memory, swapTotalBytes: 8 * 1024 ** 3 },
+  softnet: { processed: 10_000_000, dropped: 40, timeSqueezed: 20_000 },
+  // Shares by weight, which none of the stock host's disks does.
   blockDevices: [
-    sampleDisk({ name: "sda", scheduler: "bfq", schedulers: ["bfq", "none"] }),
-    ...SWAPPING.blockDevices.slice(0, 1),
+    ...SWAPPING.blockDevices,
+    sampleDisk({ name: "sdb", scheduler: "bfq", schedulers: ["bfq"] }),
   ],
   rdma: {
     ...SWAPPING.rdma,

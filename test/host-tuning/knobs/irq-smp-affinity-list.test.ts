@@ -102,18 +102,63 @@ describe("irq/smp_affinity_list", () => {
     expect(decide(host, 1)).toMatchObject({ value: "14" });
   });
 
-  it("leaves what the kernel manages, what carries no packets, and all of them to irqbalance", () => {
+  it("leaves what the kernel manages and what carries no packets", () => {
     const host = facts([irq(1, "a-TxRx-0", true), irq(2, "a")]);
     expect(decide(host, 1)).toEqual({
       kind: "leave",
       because: '"a-TxRx-0" is managed: the kernel owns its affinity',
     });
     expect(decide(host, 2)).toEqual({ kind: "leave", because: '"a" of eno1 carries no packets' });
-    const ownership = [
-      { owner: "irqbalance" as const, key: "irq.affinity", source: "irqbalance.service", value: null },
+  });
+
+  it("pins although irqbalance runs, which is told so, and leaves all to it where it is not", () => {
+    const ownership: HostFacts["ownership"] = [
+      {
+        owner: "irqbalance",
+        key: "irq.affinity",
+        source: "irqbalance.service",
+        value: null,
+        hold: "always",
+      },
     ];
     const balanced = { ...facts([irq(1, "a-TxRx-0")]), ownership };
-    expect(decide(balanced, 1).because).toMatch(/^irqbalance runs \(irqbalance\.service\)/);
+    expect(decide(balanced, 1)).toMatchObject({ kind: "set", value: "8" });
+    expect(decide({ ...balanced, initSystem: "other" }, 1).because).toMatch(
+      /^irqbalance runs \(irqbalance\.service\).*systemd does not start it/,
+    );
+    const untold = sampleProfile({
+      overrides: { "irqbalance.IRQBALANCE_ARGS": { leave: true, because: "ours" } },
+    });
+    expect(decide(balanced, 1, untold).because).toMatch(/the profile has it so: ours/);
+  });
+
+  it("shows the interrupts that the kernel manages as one line for each disk, and never writes them", async () => {
+    const nvme = ["nvme0q0", "nvme0q1", "nvme0q2", "nvme1q1", "virtio3-req.0"].map((action, index) =>
+      irq(40 + index, action, action !== "nvme0q0"),
+    );
+    const host = facts([irq(1, "a-TxRx-0"), ...nvme], [sampleNic({ irqs: [1] })]);
+    const targets = knob.targets?.(host, sampleProfile()) ?? [];
+    expect(targets.map(({ name }) => name)).toEqual([
+      "irq 1",
+      "nvme0 irqs 41-42",
+      "nvme1 irqs 43",
+      "virtio3 irqs 44",
+    ]);
+    await using root = await createHostRoot({
+      "/proc/irq/41/effective_affinity_list": "0\n",
+      "/proc/irq/41/smp_affinity_list": "0-1\n",
+      "/proc/irq/42/effective_affinity_list": "\n",
+      "/proc/irq/42/smp_affinity_list": "2-3\n",
+    });
+    const [, target = { name: "" }] = targets;
+    const current = await knob.read(openHost(root.root), target);
+    expect(current).toBe("0,2-3");
+    const decided = knob.desired({ facts: host, profile: sampleProfile(), current, target });
+    expect(decided).toMatchObject({
+      kind: "leave",
+      because: expect.stringContaining("CPUs 0,2-3 by itself"),
+    });
+    expect(knob.writes("1", target, current)).toEqual([]);
   });
 
   it("waits for the virtual functions that this run makes", () => {

@@ -8,6 +8,18 @@ import { type Part, describeWith, program } from "../../helpers/needs.ts";
 
 /** What the knobs write, and what systemd itself makes of it after a unit that says otherwise. */
 const EXPECTED: Readonly<Record<string, { value: string; settings: readonly string[] }>> = {
+  "systemd.CPUWeight": { value: "1000", settings: ["CPUWeight: 1000"] },
+  "systemd.IOWeight": { value: "1000", settings: ["IOWeight: 1000"] },
+  "systemd.LimitMEMLOCK": {
+    value: "4096:1048576",
+    settings: ["LimitMEMLOCK: 1048576", "LimitMEMLOCKSoft: 4096"],
+  },
+  "systemd.MemoryHigh": { value: "5368709120", settings: ["MemoryHigh: 5368709120"] },
+  "systemd.MemoryMax": { value: "6442450944", settings: ["MemoryMax: 6442450944"] },
+  "systemd.OOMScoreAdjust": { value: "-500", settings: ["OOMScoreAdjust: -500"] },
+  "systemd.Slice": { value: "bedplate.slice", settings: ["Slice: bedplate.slice"] },
+  "systemd.TasksMax": { value: "1536", settings: ["TasksMax: 1536"] },
+  "systemd.slice.AllowedCPUs": { value: "2-3", settings: ["AllowedCPUs: 2-3"] },
   "systemd.AllowedCPUs": { value: "9-15,20", settings: ["AllowedCPUs: 9-15 20"] },
   "systemd.LimitNOFILE": {
     value: "8192:524288",
@@ -17,7 +29,7 @@ const EXPECTED: Readonly<Record<string, { value: string; settings: readonly stri
 };
 
 const UNIT =
-  "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\nAllowedCPUs=0-3\nNUMAPolicy=bind\nNUMAMask=0\nLimitNOFILE=100\n";
+  "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\nAllowedCPUs=0-3\nNUMAPolicy=bind\nNUMAMask=0\nLimitNOFILE=100\nLimitMEMLOCK=100\nTasksMax=10\nCPUWeight=7\nIOWeight=7\nMemoryHigh=1G\nMemoryMax=2G\nOOMScoreAdjust=3\nSlice=user.slice\n";
 
 /** systemd's manager in its test mode, which loads units, prints them and starts nothing; it refuses to run as root. */
 function dumpOf(dropIn: string): string[] {
@@ -61,7 +73,10 @@ const knobs = KNOBS.filter((knob) => knob.family === "systemd");
 function dropInOf(id: string): string {
   const knob = knobs.find((candidate) => candidate.id === id);
   const value = knob?.value.parse(EXPECTED[id]?.value);
-  const [write] = knob?.writes(value, { name: "x.service" }, "") ?? [];
+  const writes = knob?.writes(value, { name: "x.service" }, "") ?? [];
+  const write = writes.find(
+    (candidate) => candidate.kind === "config-file" && candidate.path.includes(".d/"),
+  );
   if (write?.kind !== "config-file") throw new Error(`${id} writes no drop-in`);
   return write.text;
 }
