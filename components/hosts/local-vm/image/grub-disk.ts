@@ -58,7 +58,14 @@ export async function installGrub(
     `--output=/${core}`,
     "--prefix=/boot/grub",
     `--config=/${early}`,
-    ...["biosdisk", "ext2", "search", "search_fs_file", "normal", "linux", "test", "echo"],
+    "biosdisk",
+    "ext2",
+    "search",
+    "search_fs_file",
+    "normal",
+    "linux",
+    "test",
+    "echo",
   ]);
   const first = await readFile(join(root, MODULES, "boot.img"));
   const rest = await readFile(join(root, core));
