@@ -42,11 +42,44 @@ export function parseEthtoolSettings(text: string): EthtoolSettings | undefined 
 }
 
 /**
+ * What ethtool prints about a NIC.
+ *
+ * @param what what is asked, for messages
+ * @returns `undefined` when the driver does not offer it, ethtool is not installed, or the host is not the machine we
+ * run on: tools speak only of the running machine
+ * @throws {TuningError} TOOL_FAILED when ethtool fails in another way
+ */
+export async function askEthtool(
+  host: Host,
+  nic: string,
+  option: "-a" | "-c" | "-g" | "-k" | "-l",
+  what: string,
+): Promise<string | undefined> {
+  const result = await host.runTool("ethtool", [option, nic]);
+  if (result === undefined) return undefined;
+  if (result.exitCode === 0) return result.stdout;
+  if (/operation not supported|no such device/i.test(result.stderr + result.stdout)) return undefined;
+  throw new TuningError(
+    "TOOL_FAILED",
+    nic,
+    `Cannot read ${what} of ${nic}: ethtool ${option} ended with ${result.exitCode}: ${result.stderr.trim()}`,
+  );
+}
+
+/** ethtool answered, and not in a form that is known. */
+export function unreadableAnswer(nic: string, option: string, what: string, stdout: string): TuningError {
+  return new TuningError(
+    "HOST_PARSE",
+    nic,
+    `Cannot read ${what} of ${nic}: ethtool ${option} printed no settings: ${JSON.stringify(stdout.slice(0, 200))}`,
+  );
+}
+
+/**
  * One number of a NIC as its driver reports it.
  *
- * @returns `undefined` when the driver does not offer it (or offers 0 of it), ethtool is not installed, or the host is
- * not the machine we run on: tools speak only of the running machine
- * @throws {TuningError} TOOL_FAILED when ethtool fails in another way
+ * @returns `undefined` as askEthtool does, and when the driver offers 0 of it
+ * @throws {TuningError} TOOL_FAILED, HOST_PARSE
  */
 export async function readNicSetting(
   host: Host,
@@ -54,24 +87,10 @@ export async function readNicSetting(
   option: "-g" | "-l",
   name: string,
 ): Promise<NicSetting | undefined> {
-  const result = await host.runTool("ethtool", [option, nic]);
-  if (result === undefined) return undefined;
-  if (result.exitCode !== 0) {
-    if (/operation not supported|no such device/i.test(result.stderr + result.stdout)) return undefined;
-    throw new TuningError(
-      "TOOL_FAILED",
-      nic,
-      `Cannot read ${name} of ${nic}: ethtool ${option} ended with ${result.exitCode}: ${result.stderr.trim()}`,
-    );
-  }
-  const settings = parseEthtoolSettings(result.stdout);
-  if (settings === undefined) {
-    throw new TuningError(
-      "HOST_PARSE",
-      nic,
-      `Cannot read ${name} of ${nic}: ethtool ${option} printed no settings: ${JSON.stringify(result.stdout.slice(0, 200))}`,
-    );
-  }
+  const stdout = await askEthtool(host, nic, option, name);
+  if (stdout === undefined) return undefined;
+  const settings = parseEthtoolSettings(stdout);
+  if (settings === undefined) throw unreadableAnswer(nic, option, name, stdout);
   const value = settings.current.get(name);
   const maximum = settings.maximums.get(name);
   if (value === undefined || value === 0) return undefined;

@@ -8,10 +8,10 @@ import {
   readNicSetting,
 } from "./ethtool.ts";
 import { type AnyKnob, type Desired, type DesiredInput, defineKnob } from "./knob.ts";
-import { waitsForFunctions } from "./virtual-functions.ts";
+import { NO_PHYSICAL_NIC, decideNic, exceededText, nicLosses, physicalNics } from "./nic-targets.ts";
 
 /** Packets of MCP traffic, JSON and small event-stream frames. Our choice. */
-const AVERAGE_PACKET_BYTES = 512;
+export const AVERAGE_PACKET_BYTES = 512;
 
 /** How long a queue must hold the line rate while its CPU is elsewhere. Our choice. */
 const PAUSE_MILLIS = { balanced: 1, throughput: 2, gpu: 2 } as const;
@@ -41,6 +41,11 @@ export function ringKnob(direction: "rx" | "tx"): AnyKnob {
       what: "the NIC's queues restart: packets are dropped for a moment, and some drivers renegotiate the link",
     },
     isReversible: true,
+    canCutOff: true,
+    after: ["sriov_numvfs", "ethtool.channels.combined"],
+    rediscoverAfter: ["sriov_numvfs", "ethtool.channels.combined"],
+    anchors: { TuneD: "as the profile's net plugin says (ring)" },
+    evidence: (host, target) => nicLosses(host, target.name),
     kernelDefault: "the driver's: 256 on virtio and igb, 1024 on ENA and mlx5",
     sources: [
       "https://man7.org/linux/man-pages/man8/ethtool.8.html",
@@ -48,12 +53,12 @@ export function ringKnob(direction: "rx" | "tx"): AnyKnob {
     ],
     value: nicSettingSchema,
 
-    targets: (facts) => facts.nics.filter((nic) => nic.isPhysical).map((nic) => ({ name: nic.name })),
-    absentBecause: "no physical NIC on this host",
+    targets: physicalNics,
+    absentBecause: NO_PHYSICAL_NIC,
 
     read: (host, target) => readNicSetting(host, target.name, "-g", direction.toUpperCase()),
 
-    desired: (input) => desiredRing(input, direction),
+    desired: (input) => decideNic(input, (nic) => desiredRing(nic, input, direction)),
 
     writes: (wanted, target, before) => [
       {
@@ -71,13 +76,10 @@ export function ringKnob(direction: "rx" | "tx"): AnyKnob {
 }
 
 function desiredRing(
-  { facts, profile, current, target }: DesiredInput<NicSetting>,
+  nic: NicFacts,
+  { profile, current }: DesiredInput<NicSetting>,
   direction: "rx" | "tx",
 ): Desired<NicSetting> {
-  const nic = facts.nics.find((candidate) => candidate.name === target.name);
-  if (nic === undefined) return leave("the facts do not have this NIC");
-  const wait = waitsForFunctions(nic, profile);
-  if (wait !== undefined) return leave(wait);
   const { preset } = profile;
   if (preset === "latency") return leave("a longer ring only holds packets that are late already");
   if (direction === "tx" && preset === "balanced") {
@@ -93,7 +95,7 @@ function desiredRing(
     return leave(`host has ${current.value}, more than the ${value} needed: ${wanted.because}`);
   }
   const cap = value < wanted.entries ? `, of which the device takes ${current.maximum}` : "";
-  return setTo({ value, maximum: current.maximum }, `${wanted.because}${cap}`);
+  return setTo({ value, maximum: current.maximum }, `${wanted.because}${cap}${exceededText(nic)}`);
 }
 
 function ringFor(

@@ -26,6 +26,7 @@ export const sriovNumvfs = defineKnob<number>({
     what: "some drivers reset the NIC; virtual functions that exist are destroyed first",
   },
   isReversible: true,
+  canCutOff: true,
   kernelDefault: "0",
   sources: [
     "https://docs.kernel.org/PCI/pci-iov-howto.html",
@@ -49,7 +50,7 @@ export const sriovNumvfs = defineKnob<number>({
   desired({ facts, profile, current, target }) {
     const nic = facts.nics.find((candidate) => candidate.name === target.name);
     if (nic === undefined) return leave("the facts do not have this NIC");
-    return desiredFunctions(nic, profile, current);
+    return desiredFunctions(nic, facts, profile, current);
   },
 
   writes: (value, target) => [{ kind: "kernel-file", path: pathOf(target), text: `${value}\n`, via: "0\n" }],

@@ -42,6 +42,7 @@ export function stockSysctls(): HostTree {
     "/proc/sys",
     lines({
       "net/core/somaxconn": 4096,
+      "net/core/default_qdisc": "fq_codel",
       "net/core/netdev_max_backlog": 1000,
       "net/core/rmem_default": 212_992,
       "net/core/rmem_max": 212_992,

@@ -93,24 +93,32 @@ describe("waitsForFunctions()", () => {
   const made = { ...IGB, sriov: { totalVirtualFunctions: 7, virtualFunctions: 2, functions: [] } };
 
   it("holds a NIC's queues back in the run that makes its functions, and only then", () => {
-    expect(waitsForFunctions(IGB, sampleProfile({ sriov: two }))).toMatch(/^making 2 virtual functions/);
-    expect(waitsForFunctions(made, sampleProfile({ sriov: two }))).toBeUndefined();
-    expect(waitsForFunctions(sampleNic(), sampleProfile({ sriov: two }))).toBeUndefined();
-    expect(waitsForFunctions(sampleNic({ sriov: null }), sampleProfile({ sriov: two }))).toBeUndefined();
+    expect(waitsForFunctions(IGB, FACTS, sampleProfile({ sriov: two }))).toMatch(
+      /^making 2 virtual functions/,
+    );
+    expect(waitsForFunctions(made, FACTS, sampleProfile({ sriov: two }))).toBeUndefined();
+    expect(waitsForFunctions(sampleNic(), FACTS, sampleProfile({ sriov: two }))).toBeUndefined();
+    expect(
+      waitsForFunctions(sampleNic({ sriov: null }), FACTS, sampleProfile({ sriov: two })),
+    ).toBeUndefined();
   });
 
   it("knows that a refused count is not made", () => {
     const eight: Entries = [{ match: { driver: "igb" }, virtualFunctions: 8 }];
-    expect(waitsForFunctions(IGB, sampleProfile({ sriov: eight }))).toBeUndefined();
+    expect(waitsForFunctions(IGB, FACTS, sampleProfile({ sriov: eight }))).toBeUndefined();
     const four: Entries = [{ match: { driver: "igb" }, virtualFunctions: 4 }];
-    expect(waitsForFunctions(made, sampleProfile({ sriov: four }))).toBeUndefined();
-    expect(waitsForFunctions(made, sampleProfile({ sriov: four, allowLowering: true }))).toMatch(/^making 4/);
+    expect(waitsForFunctions(made, FACTS, sampleProfile({ sriov: four }))).toBeUndefined();
+    expect(waitsForFunctions(made, FACTS, sampleProfile({ sriov: four, allowLowering: true }))).toMatch(
+      /^making 4/,
+    );
   });
 
   it("follows a person's override", () => {
     const leave = { sriov_numvfs: { leave: true, because: "tested" } } as const;
-    expect(waitsForFunctions(IGB, sampleProfile({ sriov: two, overrides: leave }))).toBeUndefined();
+    expect(waitsForFunctions(IGB, FACTS, sampleProfile({ sriov: two, overrides: leave }))).toBeUndefined();
     const three = { sriov_numvfs: { value: 3, because: "tested" } };
-    expect(waitsForFunctions(IGB, sampleProfile({ sriov: two, overrides: three }))).toMatch(/^making 3/);
+    expect(waitsForFunctions(IGB, FACTS, sampleProfile({ sriov: two, overrides: three }))).toMatch(
+      /^making 3/,
+    );
   });
 });
