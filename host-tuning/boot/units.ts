@@ -21,16 +21,16 @@ export function renderUnit(sections: readonly UnitSection[]): string {
 
 /**
  * What the units may do. The job is to write /proc/sys, /sys and unit drop-ins as root, so those stay open and the
- * rest is closed. Left out on purpose: PrivateTmp (it orders a unit after local-fs.target, see below), ProtectClock
- * and PrivateDevices (they close /dev/nvme* and /dev/nvidia*), ProtectKernelTunables (tunables are the job),
- * MemoryDenyWriteExecute (V8 compiles at run time), IPAddressDeny (a probe of the gateway confirms a change).
+ * rest is closed. Left out on purpose: ProtectControlGroups (a cpuset partition is a file below /sys/fs/cgroup),
+ * PrivateTmp (it orders a unit after local-fs.target, see below), ProtectClock and PrivateDevices (they close /dev/nvme*
+ * and /dev/nvidia*), ProtectKernelTunables (tunables are the job), MemoryDenyWriteExecute (V8 compiles at run time),
+ * IPAddressDeny (a probe of the gateway confirms a change).
  */
 const HARDENING: readonly UnitLine[] = [
   ["NoNewPrivileges", "yes"],
   ["ProtectHome", "yes"],
   ["ProtectHostname", "yes"],
   ["ProtectKernelLogs", "yes"],
-  ["ProtectControlGroups", "yes"],
   {
     why: "strict leaves /proc, /sys and /dev writable; the other folders are those that knobs write files into",
   },
