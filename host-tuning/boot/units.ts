@@ -37,7 +37,7 @@ const HARDENING: readonly UnitLine[] = [
   ["ProtectSystem", "strict"],
   [
     "ReadWritePaths",
-    "/etc/systemd/system -/etc/sysctl.d -/etc/modprobe.d -/etc/modules-load.d -/etc/udev/rules.d -/etc/tmpfiles.d",
+    "/etc/systemd/system -/etc/sysctl.d -/etc/modprobe.d -/etc/modules-load.d -/etc/udev/rules.d -/etc/tmpfiles.d -/etc/default -/etc/kernel -/boot -/efi -/etc/eks -/etc/kubernetes",
   ],
   ["TemporaryFileSystem", "/tmp /var/tmp"],
   ["LockPersonality", "yes"],

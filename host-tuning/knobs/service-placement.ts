@@ -1,6 +1,7 @@
 import type { HostFacts } from "../facts/host-facts.ts";
 import type { HostProfile } from "../profile/host-profile.ts";
 import { formatKernelList, parseKernelList } from "../sys/kernel-list.ts";
+import { isolateAtBoot } from "./boot-isolation.ts";
 import { serviceNic } from "./socket-buffer.ts";
 
 /** Share of a node's memory that a service may fill and still leave room for the kernel. Our choice. */
@@ -47,8 +48,13 @@ export function placeService(facts: HostFacts, profile: HostProfile): Placement 
   return narrow(free, kept, choice.because);
 }
 
-/** CPUs that are not the service's: reserved for the kernel and interrupts, or isolated by a boot argument. */
+/**
+ * CPUs that are not the service's: reserved for the kernel and interrupts, or isolated by a boot argument of somebody
+ * else's. Those that the profile has isolated at boot are the service's own.
+ */
 function keptCpus(facts: HostFacts, profile: HostProfile): ReadonlySet<number> {
+  const boot = isolateAtBoot(facts, profile);
+  if (boot.kind === "isolate") return new Set(parseKernelList(boot.housekeeping));
   const reserved = parseKernelList(profile.cpu.reserved ?? "") ?? [];
   const isolated = parseKernelList(facts.cpu.isolatedCpus) ?? [];
   return new Set([...reserved, ...isolated]);

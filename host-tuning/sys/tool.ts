@@ -1,6 +1,9 @@
 import type { ToolResult } from "./host.ts";
 
 const TIMEOUT_MILLIS = 30_000;
+/** Tools that ask every disk what is on it. */
+const SLOW_TOOLS: ReadonlyMap<string, number> = new Map([["update-grub", 300_000]]);
+
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 /** Where tools are looked for; the caller's own PATH is not trusted by a program that runs as root. */
@@ -14,7 +17,7 @@ const TOOL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export async function runTool(
   tool: string,
   args: readonly string[],
-  timeoutMillis = TIMEOUT_MILLIS,
+  timeoutMillis = SLOW_TOOLS.get(tool) ?? TIMEOUT_MILLIS,
 ): Promise<ToolResult | undefined> {
   // Loaded here: most runs start no tool at all, and start-up is most of what a run at boot costs.
   const { execa } = await import("execa");

@@ -30,6 +30,14 @@ describe("systemd.AllowedCPUs desired()", () => {
     expect(valueSet(systemdAllowedCpus, { current: ALL, facts: isolating, profile })).toBe("9-13");
   });
 
+  it("are those that the profile isolates at boot, before and after the reboot", () => {
+    const profile = { service: { numaNode: "none" }, cpu: { isolation: "boot", reserved: "0,1" } } as const;
+    const facts = factsOfShape({ cpus: 8, nodes: 2, threadsPerCore: 2 });
+    const booted = { ...facts, cpu: { ...facts.cpu, isolatedCpus: "2-7" } };
+    expect(valueSet(systemdAllowedCpus, { facts, profile, current: "0-7" })).toBe("2-7");
+    expect(valueSet(systemdAllowedCpus, { facts: booted, profile, current: "0-7" })).toBe("2-7");
+  });
+
   it("are left on a host with one node, and without the reserved ones where there are such", () => {
     const shape = { nodes: 1, nicNode: null };
     expect(decide(systemdAllowedCpus, { current: ALL, shape }).because).toBe(
