@@ -143,7 +143,7 @@ async function readSoftnet(read: Read): Promise<MetricFamily[]> {
   const rows = ((await read("/proc/net/softnet_stat")) ?? "")
     .trim()
     .split("\n")
-    .filter((line) => line !== "")
+    .filter((line) => /^[0-9a-f]+(?:\s+[0-9a-f]+)+$/.test(line))
     .map((line) => line.split(/\s+/).map((word) => Number.parseInt(word, 16)));
   const sum = (column: number): number | undefined =>
     rows.length === 0 ? undefined : rows.reduce((total, row) => total + (row[column] ?? 0), 0);

@@ -14,14 +14,14 @@ export interface MetricFamily {
   readonly samples: readonly Sample[];
 }
 
-/** A metric without labels; no samples where the host does not have it. */
+/** A metric without labels; no samples where the host does not have it, or says something that is no number. */
 export function single(
   name: string,
   type: MetricFamily["type"],
   help: string,
   value: number | undefined,
 ): MetricFamily {
-  return { name, type, help, samples: value === undefined ? [] : [{ value }] };
+  return { name, type, help, samples: value === undefined || Number.isNaN(value) ? [] : [{ value }] };
 }
 
 /**
