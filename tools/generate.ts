@@ -10,6 +10,7 @@ import { DECLINED } from "../host-tuning/knobs/declined.ts";
 import { KNOBS } from "../host-tuning/knobs/index.ts";
 import type { AnyKnob } from "../host-tuning/knobs/knob.ts";
 import { hostProfileSchema } from "../host-tuning/profile/host-profile.ts";
+import { driftReportSchema } from "../host-tuning/report/drift-report.ts";
 import { hostReportSchema } from "../host-tuning/report/host-report.ts";
 import { renderCoverage } from "./render-coverage.ts";
 
@@ -22,6 +23,7 @@ const CONTRACTS = [
   { file: "host-facts", schema: hostFactsSchema, io: "output" },
   { file: "host-plan", schema: hostPlanSchema, io: "output" },
   { file: "host-report", schema: hostReportSchema, io: "output" },
+  { file: "drift-report", schema: driftReportSchema, io: "output" },
   { file: "cost-report", schema: costReportSchema, io: "output" },
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
 ] as const;

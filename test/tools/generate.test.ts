@@ -10,7 +10,14 @@ describe("generated files", () => {
 
   it("are a schema for every contract and a section for every knob", () => {
     const files = generatedFiles();
-    for (const contract of ["environment", "host-profile", "host-facts", "host-plan", "host-report"]) {
+    for (const contract of [
+      "environment",
+      "host-profile",
+      "host-facts",
+      "host-plan",
+      "host-report",
+      "drift-report",
+    ]) {
       const schema: unknown = JSON.parse(files.get(`docs/schemas/${contract}.schema.json`) ?? "null");
       expect(schema).toMatchObject({ type: "object", properties: { apiVersion: { const: "bedplate/v1" } } });
     }
