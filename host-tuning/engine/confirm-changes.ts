@@ -22,6 +22,9 @@ import { timersOf } from "./take-back.ts";
 /** Share of the time that apply tries for itself; the rest is for people who look at what is wrong. */
 const OWN_SHARE = 1 / 2;
 
+/** Longest time that apply tries for itself: the late unit has ten minutes for everything. Our choice. */
+const MAX_OWN_SECONDS = 300;
+
 interface Confirming {
   readonly host: LiveHost;
   readonly journal: JournalWriter;
@@ -50,7 +53,7 @@ export async function confirmIfReachable(
     return [...states, ...groups.map((group) => stateOf(group, "waiting", because))];
   }
   const check = confirmation?.whyNotReachable ?? whyNotReachable;
-  const tryMillis = profile.confirm.timeoutSeconds * 1000 * OWN_SHARE;
+  const tryMillis = Math.min(profile.confirm.timeoutSeconds * OWN_SHARE, MAX_OWN_SECONDS) * 1000;
   const fault = await run.timed(
     "confirm",
     async () => await check(host, profile.confirm, performance.now() + tryMillis),

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { confirmHost } from "../../../host-tuning/engine/confirm-host.ts";
 import { exitCodeOf } from "../../../host-tuning/engine/report-of.ts";
@@ -244,6 +246,71 @@ describe("a change that can cut the host off", () => {
       { key: "demo.link", set: "9000", original: "1500" },
     ]);
   });
+});
+
+describe("kill -9 of an apply that can cut the host off", () => {
+  const nine = numberKnob("link", 9000, { canCutOff: true });
+
+  function killAt(root: string, moment: string): void {
+    const program = resolve(import.meta.dirname, "killed-apply.ts");
+    const { signal } = spawnSync(process.execPath, [program, root, moment], { timeout: 60_000 });
+    expect(signal).toBe("SIGKILL");
+  }
+
+  it.each([
+    ["armed", "1500", false],
+    ["journaled", "1500", false],
+    ["written", "9000", true],
+    ["confirming", "9000", true],
+  ])(
+    "when %s: the timer puts back what was written, and refuses only what was",
+    async (moment, value, wasTried) => {
+      await using root = await demoRoot(SYSTEMD);
+      killAt(root.root, moment);
+      expect(await root.read(LINK)).toBe(`${value}\n`);
+      const { host } = liveTree(root.root);
+      expect(exitCodeOf(await takeBack(host))).toBe(0);
+      expect(await root.read(LINK)).toBe("1500\n");
+      const engine = engineOn(root.root);
+      expect((await engine.status()).entries).toEqual([]);
+      const again = await engine.apply(applying(host, { knobs: [nine], profile: {}, isUp: true }));
+      expect(entryNamed(again, "demo.link").outcome).toBe(wasTried ? "left" : "changed");
+    },
+  );
+
+  it.each(["armed", "journaled", "written", "confirming"])(
+    "when %s: an apply before the timer goes on and confirms",
+    async (moment) => {
+      await using root = await demoRoot(SYSTEMD);
+      killAt(root.root, moment);
+      const { host, calls } = liveTree(root.root);
+      const engine = engineOn(root.root);
+      await engine.apply(applying(host, { knobs: [nine], profile: {}, isUp: true }));
+      expect(await root.read(LINK)).toBe("9000\n");
+      expect((await engine.status()).pending).toEqual([]);
+      expect(calls.some((call) => call.startsWith("systemctl stop"))).toBe(true);
+      await takeBack(host);
+      expect(await root.read(LINK)).toBe("9000\n");
+      await engine.rollback({ host, knobs: [nine] });
+      expect(await root.read(LINK)).toBe("1500\n");
+    },
+  );
+
+  it.each(["journaled", "written"])(
+    "when %s: a boot takes it back and does not try again",
+    async (moment) => {
+      await using root = await demoRoot(SYSTEMD);
+      killAt(root.root, moment);
+      await nextBoot(root, 2);
+      await root.write(LINK, "1500\n");
+      const { host } = liveTree(root.root);
+      const report = await engineOn(root.root).apply(
+        applying(host, { knobs: [nine], profile: {}, phase: "early" }),
+      );
+      expect(report.confirmations).toMatchObject([{ state: "taken-back" }]);
+      expect(entryNamed(report, "demo.link").outcome).toBe("left");
+    },
+  );
 });
 
 describe("a boot that follows an unconfirmed change", () => {
