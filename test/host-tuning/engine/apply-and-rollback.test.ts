@@ -241,6 +241,24 @@ describe("applyPlan()", () => {
     await engine.rollback({ host: resetting, knobs });
     expect(treeState(host.root)).toEqual(start);
   });
+
+  it("shows the value that a write of another knob gave to a setting left alone", async () => {
+    await using host = await demoRoot({ "/proc/sys/demo/length": "64\n" });
+    const live = openHost(host.root);
+    const resetting = Object.assign(openHost(host.root), {
+      writeKernelFile: async (path: string, text: string) => {
+        await live.writeKernelFile(path, text);
+        if (path.endsWith("/scheduler")) await live.writeKernelFile("/proc/sys/demo/length", "256\n");
+      },
+    });
+    const length = numberKnob("length", 64, {
+      phase: "late",
+      after: ["demo/scheduler"],
+      desired: () => ({ kind: "leave", because: "nothing to gain" }),
+    });
+    const report = await engineOn(host.root).apply({ host: resetting, knobs: [diskKnob, length] });
+    expect(entryNamed(report, "demo.length")).toMatchObject({ outcome: "left", before: "64", found: "256" });
+  });
 });
 
 describe("verifyHost()", () => {
