@@ -28,8 +28,8 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
       .command("report")
       .description("split a bill by owner, with the balance sheet that proves nothing is lost")
       .requiredOption(
-        "--input <file>",
-        "a FOCUS 1.0 to 1.2 bill or an AWS Cost and Usage Report: CSV, CSV in gzip, or Parquet",
+        "--input <path>",
+        "a FOCUS 1.0 to 1.2 bill or an AWS Cost and Usage Report: a file (CSV, gzip, Parquet) or a folder",
       )
       .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
       .option("--month <month>", "one billing period of the file, as in 2026-07")

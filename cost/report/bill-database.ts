@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { InputError } from "../../host-tuning/errors.ts";
-import type { BillFile } from "./bill-file.ts";
+import type { Bill } from "./bill-file.ts";
 
 /** One row of an answer, as DuckDB's JSON form gives it: decimals and big integers are text. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -30,21 +30,22 @@ export function sqlName(name: string): string {
 /** Caps what a report takes of the machine; DuckDB spills to the bill's scratch folder beyond it. */
 const MEMORY_LIMIT = "512MB";
 
-async function openLocked(file: BillFile, threads: number | undefined): Promise<DuckDBInstance> {
+async function openLocked(bill: Bill, threads: number | undefined): Promise<DuckDBInstance> {
   return await DuckDBInstance.create(":memory:", {
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
     allow_community_extensions: "false",
     memory_limit: MEMORY_LIMIT,
-    temp_directory: file.scratch,
+    temp_directory: bill.scratch,
     ...(threads === undefined ? {} : { threads: String(threads) }),
   });
 }
 
 /** A bill can name files in no way: after this nothing but the bill can be read, and nothing can be loosened again. */
-async function lock(connection: DuckDBConnection, file: BillFile): Promise<void> {
+async function lock(connection: DuckDBConnection, bill: Bill): Promise<void> {
   await connection.run("SET TimeZone = 'UTC'");
-  await connection.run(`SET allowed_paths = [${sqlText(file.readablePath)}]`);
+  const paths = bill.files.map((file) => sqlText(file.readablePath));
+  await connection.run(`SET allowed_paths = [${paths.join(", ")}]`);
   await connection.run("SET enable_external_access = false");
   await connection.run("SET lock_configuration = true");
 }
@@ -57,19 +58,19 @@ function firstLine(error: unknown): string {
   return error instanceof Error ? (error.message.split("\n")[0] ?? error.message) : String(error);
 }
 
-/** Opens DuckDB on `file` for `use`. What DuckDB refuses about the file is an InputError. */
+/** Opens DuckDB on `bill` for `use`. What DuckDB refuses about its files is an InputError. */
 export async function withBillDatabase<T>(
-  file: BillFile,
+  bill: Bill,
   threads: number | undefined,
   use: (database: BillDatabase) => Promise<T>,
 ): Promise<T> {
-  const instance = await openLocked(file, threads);
+  const instance = await openLocked(bill, threads);
   try {
     const connection = await instance.connect();
-    await lock(connection, file);
+    await lock(connection, bill);
     const refuse = (cause: unknown): never => {
       if (OUR_FAULT.test(firstLine(cause))) throw cause;
-      throw new InputError(file.source, [{ path: "", message: `Cannot read: ${firstLine(cause)}` }], {
+      throw new InputError(bill.source, [{ path: "", message: `Cannot read: ${firstLine(cause)}` }], {
         cause,
       });
     };

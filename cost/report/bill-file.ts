@@ -6,19 +6,30 @@ import path from "node:path";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { InputError } from "../../host-tuning/errors.ts";
+import { type Fault, InputError } from "../../host-tuning/errors.ts";
+import { findBillFiles } from "./find-bill-files.ts";
 
-/** A bill on disk that was read to its end once: hashed, and unpacked where it was packed. */
+/** A file of a bill that was read to its end once: hashed, and unpacked where it was packed. */
 export interface BillFile {
-  /** As the person gave it. */
+  /** Its path, from where the person's begins. */
   readonly source: string;
   readonly sha256: string;
   readonly bytes: number;
   readonly format: "csv" | "csv.gz" | "parquet";
-  /** The plain file to read: the given one, or the unpacked copy in `scratch`. */
+  /** The plain file to read: the given one, or its unpacked copy. */
   readonly readablePath: string;
-  /** A folder that only this run uses, for the unpacked copy and for what DuckDB spills. */
+}
+
+/** A bill: one file, or the files of a folder. */
+export interface Bill {
+  /** As the person gave it. */
+  readonly source: string;
+  /** At least one, no two the same. */
+  readonly files: readonly BillFile[];
+  /** A folder that only this run uses, for unpacked copies and for what DuckDB spills. */
   readonly scratch: string;
+  /** What was left out of a folder, and why. */
+  readonly notes: readonly string[];
 }
 
 function wholeFileFault(source: string, message: string, cause?: unknown): InputError {
@@ -78,7 +89,7 @@ async function statBill(source: string): Promise<BillStats> {
   let stats: BillStats;
   try {
     const found = await stat(source);
-    if (!found.isFile()) throw wholeFileFault(source, "is no file; give one FOCUS file, CSV or Parquet");
+    if (!found.isFile()) throw wholeFileFault(source, "is neither a file nor a folder");
     stats = { bytes: found.size, changedAtMillis: found.mtimeMs };
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
@@ -93,35 +104,73 @@ async function statBill(source: string): Promise<BillStats> {
  * A path that DuckDB takes literally: in a name such as `bill[1].csv` it would see a pattern, so such a file is read
  * through a link in the scratch folder.
  */
-async function literalPath(source: string, scratch: string): Promise<string> {
+async function literalPath(source: string, link: string): Promise<string> {
   const resolved = await realpath(source);
   if (!/[*?[\]{}]/.test(resolved)) return resolved;
-  const link = path.join(scratch, "bill");
   await symlink(resolved, link);
   return link;
 }
 
+async function readBillFile(source: string, bytes: number, scratchPath: string): Promise<BillFile> {
+  const format = await readFormat(source, bytes);
+  const unpacked = format === "csv.gz" ? `${scratchPath}.csv` : undefined;
+  const sha256 = await readThrough(source, unpacked);
+  const readablePath = unpacked ?? (await literalPath(source, scratchPath));
+  return { source, sha256, bytes, format, readablePath };
+}
+
+/** Files that are not the same, byte for byte, as one before them. */
+function withoutCopies(files: readonly BillFile[]): { kept: readonly BillFile[]; notes: readonly string[] } {
+  const first = new Map<string, BillFile>();
+  const notes: string[] = [];
+  for (const file of files) {
+    const same = first.get(file.sha256);
+    if (same === undefined) first.set(file.sha256, file);
+    else notes.push(`${file.source} is the same file as ${same.source}: counted once`);
+  }
+  return { kept: [...first.values()], notes };
+}
+
 /**
- * Opens a bill for `use` and leaves nothing behind.
+ * Opens a bill, a file or a folder, for `use` and leaves nothing behind.
  *
- * @throws {InputError} when the file is missing, empty, cut short or damaged as far as its container can tell, or when
+ * @throws {InputError} when a file is missing, empty, cut short or damaged as far as its container can tell, or when
  * it is still being written
  */
-export async function withBillFile<T>(source: string, use: (file: BillFile) => Promise<T>): Promise<T> {
-  const before = await statBill(source);
-  const format = await readFormat(source, before.bytes);
+export async function withBill<T>(source: string, use: (bill: Bill) => Promise<T>): Promise<T> {
+  const found = await findBillFiles(source);
   const scratch = await mkdtemp(path.join(await realpath(tmpdir()), "bedplate-cost-"));
   try {
-    const unpacked = format === "csv.gz" ? path.join(scratch, "bill.csv") : undefined;
-    const sha256 = await readThrough(source, unpacked);
-    const readablePath = unpacked ?? (await literalPath(source, scratch));
-    const result = await use({ source, sha256, bytes: before.bytes, format, readablePath, scratch });
-    const after = await statBill(source);
-    if (after.bytes !== before.bytes || after.changedAtMillis !== before.changedAtMillis) {
-      throw wholeFileFault(source, "changed while it was read: give it once it is written");
+    const before = new Map<string, BillStats>();
+    const files: BillFile[] = [];
+    for (const [index, name] of found.paths.entries()) {
+      const stats = await statBill(name);
+      before.set(name, stats);
+      files.push(await readBillFile(name, stats.bytes, path.join(scratch, `bill-${index}`)));
     }
+    const { kept, notes } = withoutCopies(files);
+    const result = await use({ source, files: kept, scratch, notes: [...found.notes, ...notes] });
+    for (const [name, stats] of before) await refuseIfChanged(name, stats);
     return result;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+async function refuseIfChanged(name: string, before: BillStats): Promise<void> {
+  const after = await statBill(name);
+  if (after.bytes !== before.bytes || after.changedAtMillis !== before.changedAtMillis) {
+    throw wholeFileFault(name, "changed while it was read: give it once it is written");
+  }
+}
+
+/** A file's name as its bill's reader knows it: below the folder that was given. */
+export function nameInBill(bill: Bill, file: BillFile): string {
+  return path.relative(bill.source, file.source) || path.basename(file.source);
+}
+
+/** A fault with the file that it is in, where a bill has several. */
+export function inFile(bill: Bill, file: BillFile, fault: Fault): Fault {
+  if (bill.source === file.source) return fault;
+  return { ...fault, path: [nameInBill(bill, file), fault.path].filter((part) => part !== "").join(", ") };
 }

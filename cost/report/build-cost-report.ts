@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import path from "node:path";
 import { InputError } from "../../host-tuning/errors.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
@@ -10,10 +11,11 @@ import {
 } from "../money/exact-decimal.ts";
 import { balanceSheetOf, minorDigitsOf, roundRows } from "./balance-sheet.ts";
 import { type BillDatabase, withBillDatabase } from "./bill-database.ts";
-import { type BillFile, withBillFile } from "./bill-file.ts";
+import { type Bill, nameInBill, withBill } from "./bill-file.ts";
 import { checkBill } from "./check-bill.ts";
 import type { CostLine, CostReport, CurrencyReport } from "./cost-report.ts";
 import { assignOwner, type FoldedOwner, foldOwners, rowsOf } from "./owner-rows.ts";
+import type { BillKind } from "./focus-columns.ts";
 import { openBill } from "./read-bill.ts";
 import type { ReportKey } from "./report-key.ts";
 import { notesOf } from "./report-notes.ts";
@@ -83,20 +85,43 @@ function currencyReportOf(total: BillTotal, lines: readonly SplitLine[]): Curren
   };
 }
 
-async function checkMonth(database: BillDatabase, file: BillFile, month: string | undefined): Promise<void> {
+function sourceOf(bill: Bill, kind: BillKind, rowsOfFiles: readonly number[]): CostReport["source"] {
+  const files = bill.files.map((file, index) => ({
+    name: nameInBill(bill, file),
+    sha256: file.sha256,
+    bytes: file.bytes,
+    format: file.format,
+    lines: rowsOfFiles[index] ?? 0,
+  }));
+  const [first, ...others] = files;
+  const digests = files.map((file) => `${file.sha256}\n`).join("");
+  return {
+    name: path.basename(bill.source),
+    sha256:
+      first !== undefined && others.length === 0
+        ? first.sha256
+        : createHash("sha256").update(digests).digest("hex"),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    files,
+    ...kind,
+    lines: files.reduce((sum, file) => sum + file.lines, 0),
+  };
+}
+
+async function checkMonth(database: BillDatabase, bill: Bill, month: string | undefined): Promise<void> {
   if (month === undefined) return;
   const months = await readBillingMonths(database);
   if (months.includes(month)) return;
   throw new InputError("command line", [
-    { path: "--month", message: `${file.source} has billing periods ${months.join(", ")}, not ${month}` },
+    { path: "--month", message: `${bill.source} has billing periods ${months.join(", ")}, not ${month}` },
   ]);
 }
 
-async function reportOf(database: BillDatabase, file: BillFile, args: CostReportArgs): Promise<CostReport> {
+async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs): Promise<CostReport> {
   const { key, month } = args;
-  const opened = await openBill(database, file, key.kind === "tag" ? ["Tags"] : [key.column]);
-  const shape = await checkBill(database, file, opened.kind);
-  await checkMonth(database, file, month);
+  const opened = await openBill(database, bill, key.kind === "tag" ? ["Tags"] : [key.column]);
+  const shape = await checkBill(database, bill, opened.kind);
+  await checkMonth(database, bill, month);
   const tagKeys = key.kind === "tag" ? await readTagKeys(database) : [];
   const names =
     key.kind === "tag"
@@ -115,14 +140,7 @@ async function reportOf(database: BillDatabase, file: BillFile, args: CostReport
   return {
     apiVersion: API_VERSION,
     kind: "CostReport",
-    source: {
-      name: path.basename(file.source),
-      sha256: file.sha256,
-      bytes: file.bytes,
-      format: file.format,
-      ...opened.kind,
-      lines: shape.rows,
-    },
+    source: sourceOf(bill, opened.kind, shape.rowsOfFiles),
     by: key.by,
     tagKey: key.kind === "tag" ? key.tagKey : null,
     spellings,
@@ -134,7 +152,7 @@ async function reportOf(database: BillDatabase, file: BillFile, args: CostReport
         lines.filter((line) => line.currency === total.currency),
       ),
     ),
-    notes: [...notesOf({ ...opened, key, tagKeys, spellings, owners, lines, totals })],
+    notes: [...bill.notes, ...notesOf({ ...opened, key, tagKeys, spellings, owners, lines, totals })],
   };
 }
 
@@ -144,8 +162,8 @@ async function reportOf(database: BillDatabase, file: BillFile, args: CostReport
  * @throws {InputError} when the file is no sound bill, with every fault
  */
 export async function buildCostReport(args: CostReportArgs): Promise<CostReport> {
-  return await withBillFile(args.input, (file) =>
-    withBillDatabase(file, args.threads, (database) => reportOf(database, file, args)),
+  return await withBill(args.input, (bill) =>
+    withBillDatabase(bill, args.threads, (database) => reportOf(database, bill, args)),
   );
 }
 

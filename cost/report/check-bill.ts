@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
-import type { BillDatabase } from "./bill-database.ts";
-import type { BillFile } from "./bill-file.ts";
+import { type BillDatabase, sqlText } from "./bill-database.ts";
+import { type Bill, type BillFile, inFile } from "./bill-file.ts";
 import { CUR_CHECKS } from "./cur-checks.ts";
 import { FOCUS_CHECKS } from "./focus-checks.ts";
 import type { BillKind } from "./focus-columns.ts";
@@ -9,7 +9,8 @@ import type { Check } from "./row-checks.ts";
 
 /** What a check learns about a sound bill. */
 export interface BillShape {
-  readonly rows: number;
+  /** Of each file, in their order. */
+  readonly rowsOfFiles: readonly number[];
   /** Digits after the point that sums need to be exact; at least 12. */
   readonly scale: number;
 }
@@ -22,11 +23,7 @@ const MIN_SCALE = 12;
 const SHOWN_ROWS = 5;
 const LISTED_LINES = 20;
 
-/** Which rows of the file are checked, and for what. */
-const CHECKS = {
-  FOCUS: { relation: "bill_lenient", checks: FOCUS_CHECKS },
-  CUR: { relation: "cur_lenient", checks: CUR_CHECKS },
-} as const;
+const CHECKS = { FOCUS: FOCUS_CHECKS, CUR: CUR_CHECKS } as const;
 
 const summarySchema = z.record(z.string(), z.coerce.number().nullable());
 
@@ -45,9 +42,16 @@ const DIGITS_SQL = `select
 const rejectsSchema = z.array(z.object({ line: z.coerce.number(), error_message: z.string() }));
 
 /** Lines that are not RFC 4180, not UTF-8 or of another length than the header; each by its first fault. */
-async function readMalformedLines(database: BillDatabase): Promise<ReadonlyMap<number, string>> {
+async function readMalformedLines(
+  database: BillDatabase,
+  file: BillFile,
+): Promise<ReadonlyMap<number, string>> {
+  if (file.format === "parquet") return new Map();
   const rejects = rejectsSchema.parse(
-    await database.rows("select line, error_message from reject_errors order by line, column_idx"),
+    await database.rows(
+      `select line, error_message from reject_errors join reject_scans using (scan_id, file_id)
+       where file_path = ${sqlText(file.readablePath)} order by line, column_idx`,
+    ),
   );
   const byLine = new Map<number, string>();
   for (const { line, error_message: message } of rejects) {
@@ -104,35 +108,50 @@ function digitsOfSum(whole: number, rows: number): number {
   return whole + String(rows).length;
 }
 
-/**
- * Checks every row of the bill before any of it becomes money.
- *
- * @throws {InputError} with every fault: malformed lines, and by column what is wrong and in which rows
- */
-export async function checkBill(
+/** What a file has wrong, and how many rows it has. */
+async function checkFile(
   database: BillDatabase,
   file: BillFile,
-  { standard }: BillKind,
-): Promise<BillShape> {
-  const { relation, checks } = CHECKS[standard];
+  relation: string,
+  checks: readonly Check[],
+): Promise<{ readonly rows: number; readonly faults: readonly Fault[] }> {
   const counts = summarySchema.parse((await database.rows(faultCountSql(relation, checks)))[0]);
-  const malformed =
-    file.format === "parquet" ? new Map<number, string>() : await readMalformedLines(database);
+  const malformed = await readMalformedLines(database, file);
   const faults = malformedLineFaults(malformed);
   for (const [index, check] of checks.entries()) {
     const count = counts[`bad_${index}`] ?? 0;
     if (count > 0) faults.push(await describeFault(database, relation, check, count, [...malformed.keys()]));
   }
-  const rows = counts["row_count"] ?? 0;
+  return { rows: counts["row_count"] ?? 0, faults };
+}
+
+/**
+ * Checks every row of every file of the bill before any of it becomes money.
+ *
+ * @throws {InputError} with every fault: malformed lines, and by column what is wrong and in which rows
+ */
+export async function checkBill(
+  database: BillDatabase,
+  bill: Bill,
+  { standard }: BillKind,
+): Promise<BillShape> {
+  const faults: Fault[] = [];
+  const rowsOfFiles: number[] = [];
+  for (const [index, file] of bill.files.entries()) {
+    const checked = await checkFile(database, file, `lenient_${index}`, CHECKS[standard]);
+    faults.push(...checked.faults.map((fault) => inFile(bill, file, fault)));
+    rowsOfFiles.push(checked.rows);
+  }
+  const rows = rowsOfFiles.reduce((sum, count) => sum + count, 0);
   if (rows === 0 && faults.length === 0) faults.push({ path: "", message: "has a header and no rows" });
-  if (faults.length > 0) throw new InputError(file.source, faults);
+  if (faults.length > 0) throw new InputError(bill.source, faults);
 
   const digitCounts = summarySchema.parse((await database.rows(DIGITS_SQL))[0]);
   const scale = Math.max(digitCounts["fraction_digits"] ?? 0, MIN_SCALE);
   const digits = scale + digitsOfSum(digitCounts["whole_digits"] ?? 1, rows);
   if (digits > MAX_DIGITS) {
     const message = `exact sums need ${digits} digits (${scale} after the point), a decimal has ${MAX_DIGITS}`;
-    throw new InputError(file.source, [{ path: "BilledCost, EffectiveCost", message }]);
+    throw new InputError(bill.source, [{ path: "BilledCost, EffectiveCost", message }]);
   }
-  return { rows, scale };
+  return { rowsOfFiles, scale };
 }

@@ -105,9 +105,22 @@ export const costReportSchema = z
     kind: z.literal("CostReport"),
     source: z.strictObject({
       name: z.string(),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .describe("Of the file; of several files, of their digests, one in a line, in order"),
       bytes: z.int().min(1),
-      format: z.enum(["csv", "csv.gz", "parquet"]),
+      files: z
+        .array(
+          z.strictObject({
+            name: z.string(),
+            sha256: z.string().regex(/^[0-9a-f]{64}$/),
+            bytes: z.int().min(1),
+            format: z.enum(["csv", "csv.gz", "parquet"]),
+            lines: lineCount,
+          }),
+        )
+        .min(1),
       standard: z.enum(["FOCUS", "CUR"]),
       version: z.enum(["1.0", "1.1", "1.2", "1.3", "2.0", "legacy"]),
       lines: lineCount,

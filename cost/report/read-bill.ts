@@ -2,8 +2,8 @@ import { open } from "node:fs/promises";
 import * as z from "zod";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { type BillDatabase, readSql, sqlName, sqlText } from "./bill-database.ts";
-import type { BillFile } from "./bill-file.ts";
-import { CUR_COLUMNS, type CurFindings, findCurColumns } from "./cur-columns.ts";
+import { type Bill, type BillFile, inFile, nameInBill } from "./bill-file.ts";
+import { CUR_COLUMNS, findCurColumns } from "./cur-columns.ts";
 import { type BillKind, findColumns, READ_COLUMNS, type ReadColumn } from "./focus-columns.ts";
 
 /** A header longer than this is none. */
@@ -163,14 +163,6 @@ function typeFaults(table: BillTable, columns: ReadonlyMap<string, string>, tags
   return [...columns].flatMap(([column, name]) => table.typeFault(name, column === tags) ?? []);
 }
 
-function floatingColumns(table: BillTable, columns: ReadonlyMap<string, string>): string[] {
-  return [...columns.values()].filter((name) => table.isFloating(name));
-}
-
-function refuse(file: BillFile, faults: readonly Fault[]): void {
-  if (faults.length > 0) throw new InputError(file.source, faults);
-}
-
 /** A JSON object of tags that have a column each, without those that a line does not have. */
 function tagsOfColumns(table: BillTable, tagColumns: ReadonlyMap<string, string>): string {
   const entries = [...tagColumns].map(
@@ -179,64 +171,91 @@ function tagsOfColumns(table: BillTable, tagColumns: ReadonlyMap<string, string>
   return `cast(to_json(map_from_entries(list_filter([${entries.join(", ")}], lambda tag: tag.v is not null))) as varchar)`;
 }
 
-/** A Cost and Usage Report: the views `cur` and `cur_lenient` have its own columns, the view `bill` what they mean. */
-async function openCur(
-  database: BillDatabase,
-  file: BillFile,
-  table: BillTable,
-  found: CurFindings,
-  faults: readonly Fault[],
-): Promise<OpenBill> {
-  refuse(file, [...found.faults, ...typeFaults(table, found.columns, "resource_tags"), ...faults]);
-  const expressions = new Map<string, string>(
-    [...found.columns].map(([column, name]) => [column, table.text(name)]),
-  );
-  if (found.tagColumns.size > 0) expressions.set("resource_tags", tagsOfColumns(table, found.tagColumns));
-  const select = selectText(CUR_COLUMNS, expressions);
-  await database.run(`create view cur as ${select} from ${table.strict}`);
-  await database.run(`create view cur_lenient as ${select} from ${table.lenient}`);
-  await database.run(`create view bill as ${readSql("cur-as-focus.sql")}`);
-  return { kind: found.kind, unknownColumns: [], floatingColumns: floatingColumns(table, found.columns) };
+/** What a file's header says: what it is, how its columns read under the names of their standard, what is wrong. */
+interface FileLayout extends OpenBill {
+  readonly select: string;
+  readonly table: BillTable;
+  readonly faults: readonly Fault[];
 }
 
-/** A FOCUS bill: the views `bill` and `bill_lenient` have the columns that the report reads. */
-async function openFocus(
-  database: BillDatabase,
-  file: BillFile,
-  table: BillTable,
-  needed: readonly ReadColumn[],
-  faults: readonly Fault[],
-): Promise<OpenBill> {
-  const found = findColumns(table.names, needed);
-  refuse(file, [...found.faults, ...typeFaults(table, found.columns, "Tags"), ...faults]);
+function layoutOf(table: BillTable, needed: readonly ReadColumn[]): FileLayout {
+  const cur = findCurColumns(table.names);
+  const found = cur ?? findColumns(table.names, needed);
+  const tags = cur === undefined ? "Tags" : "resource_tags";
   const expressions = new Map<string, string>(
     [...found.columns].map(([column, name]) => [column, table.text(name)]),
   );
-  const select = selectText(READ_COLUMNS, expressions);
-  await database.run(`create view bill as ${select} from ${table.strict}`);
-  await database.run(`create view bill_lenient as ${select} from ${table.lenient}`);
+  if (cur !== undefined && cur.tagColumns.size > 0)
+    expressions.set(tags, tagsOfColumns(table, cur.tagColumns));
   return {
     kind: found.kind,
-    unknownColumns: found.unknown,
-    floatingColumns: floatingColumns(table, found.columns),
+    unknownColumns: "unknown" in found ? found.unknown : [],
+    floatingColumns: [...found.columns.values()].filter((name) => table.isFloating(name)),
+    select: selectText(cur === undefined ? READ_COLUMNS : CUR_COLUMNS, expressions),
+    table,
+    faults: [...found.faults, ...typeFaults(table, found.columns, tags)],
+  };
+}
+
+async function readLayout(
+  database: BillDatabase,
+  file: BillFile,
+  needed: readonly ReadColumn[],
+): Promise<FileLayout> {
+  if (file.format === "parquet") return layoutOf(await parquetTable(database, file), needed);
+  const layout = layoutOf(await csvTable(file), needed);
+  return { ...layout, faults: [...layout.faults, ...(await lastLineFaults(file))] };
+}
+
+/** Several files make one bill only when they are of one kind. */
+function kindFaults(bill: Bill, layouts: readonly FileLayout[]): Fault[] {
+  const standards = new Set(layouts.map((layout) => layout.kind.standard));
+  if (standards.size < 2) return [];
+  return bill.files.map((file, index) => {
+    const { standard = "", version = "" } = layouts[index]?.kind ?? {};
+    return { path: nameInBill(bill, file), message: `is ${standard} ${version}: a bill is of one kind` };
+  });
+}
+
+function joined(layouts: readonly FileLayout[]): OpenBill | undefined {
+  const newest = layouts.map((layout) => layout.kind).toSorted((a, b) => (a.version < b.version ? 1 : -1))[0];
+  if (newest === undefined) return undefined;
+  return {
+    kind: newest,
+    unknownColumns: [...new Set(layouts.flatMap((layout) => layout.unknownColumns))],
+    floatingColumns: [...new Set(layouts.flatMap((layout) => layout.floatingColumns))],
   };
 }
 
 /**
- * Finds out what `file` is and opens it as the view `bill`: the columns that the report reads, by their names in FOCUS.
+ * Finds out what a bill is and opens it as the view `bill`: the columns that the report reads, by their names in FOCUS.
+ * The view `lenient_0` and its siblings have the columns of each file, before they mean anything.
  *
  * @throws {InputError} when it is no bill that is known here or lacks columns, with all of them
  */
 export async function openBill(
   database: BillDatabase,
-  file: BillFile,
+  bill: Bill,
   needed: readonly ReadColumn[],
 ): Promise<OpenBill> {
   await database.run(readSql("duckdb-prelude.sql"));
-  const table = file.format === "parquet" ? await parquetTable(database, file) : await csvTable(file);
-  const faults = file.format === "parquet" ? [] : await lastLineFaults(file);
-  const cur = findCurColumns(table.names);
-  return cur === undefined
-    ? await openFocus(database, file, table, needed, faults)
-    : await openCur(database, file, table, cur, faults);
+  const layouts: FileLayout[] = [];
+  const faults: Fault[] = [];
+  for (const file of bill.files) {
+    const layout = await readLayout(database, file, needed);
+    layouts.push(layout);
+    faults.push(...layout.faults.map((fault) => inFile(bill, file, fault)));
+  }
+  faults.push(...kindFaults(bill, layouts));
+  const opened = joined(layouts);
+  if (faults.length > 0 || opened === undefined) throw new InputError(bill.source, faults);
+  for (const [index, { select, table }] of layouts.entries()) {
+    await database.run(`create view lenient_${index} as ${select} from ${table.lenient}`);
+  }
+  const files = layouts.map(({ select, table }) => `${select} from ${table.strict}`).join(" union all ");
+  if (opened.kind.standard === "CUR") {
+    await database.run(`create view cur as ${files}`);
+    await database.run(`create view bill as ${readSql("cur-as-focus.sql")}`);
+  } else await database.run(`create view bill as ${files}`);
+  return opened;
 }

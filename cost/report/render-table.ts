@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 import type { CostReport, CurrencyReport, Money } from "./cost-report.ts";
-import { balanceParts, keyText, labelOf, periodText } from "./wording.ts";
+import { balanceParts, filesText, keyText, labelOf, periodText } from "./wording.ts";
 
 /** A terminal of common width shows every line whole. */
 const WIDTH = 100;
@@ -128,7 +128,7 @@ export function renderTable(report: CostReport): string {
   return `${[
     `Cost by ${cellText(keyText(report), 60)}`,
     cellText(
-      `${source.name}: ${source.standard} ${source.version}, ${source.lines} lines, sha256 ${source.sha256.slice(0, 16)}`,
+      `${source.name}: ${source.standard} ${source.version}, ${filesText(report)}${source.lines} lines, sha256 ${source.sha256.slice(0, 16)}`,
       WIDTH,
     ),
     ...report.currencies.map((currency) => `\n${renderCurrency(report, currency)}`),

@@ -61,3 +61,8 @@ export function balanceParts(
     ["untagged", balance.untagged],
   ];
 }
+
+/** "3 files, " where a bill has several. */
+export function filesText({ source }: CostReport): string {
+  return source.files.length === 1 ? "" : `${source.files.length} files, `;
+}

@@ -7,7 +7,7 @@ import {
   roundDecimal,
 } from "../../money/exact-decimal.ts";
 import type { CostReport, CurrencyReport, Money, ReportRow } from "../cost-report.ts";
-import { balanceParts, keyText, labelOf, periodText } from "../wording.ts";
+import { balanceParts, filesText, keyText, labelOf, periodText } from "../wording.ts";
 import { renderBarChart } from "./bar-chart.ts";
 import { html, Html, NOTHING } from "./html.ts";
 import { effectiveByMonth, monthsOf, moversOf, servicesOf } from "./owner-months.ts";
@@ -270,7 +270,8 @@ export function renderPage(report: CostReport): string {
           }
         </main>
         <footer>
-          ${source.name}: ${source.standard} ${source.version}, ${source.lines} lines, sha256 ${source.sha256}
+          ${source.name}: ${source.standard} ${source.version}, ${filesText(report)}${source.lines} lines,
+          sha256 ${source.sha256}
         </footer>
       </body>
     </html> `.text;

@@ -104,7 +104,7 @@ describe("balanceSheetOf()", () => {
         name: "b.csv",
         sha256: "0".repeat(64),
         bytes: 1,
-        format: "csv",
+        files: [{ name: "bill.csv", sha256: "0".repeat(64), bytes: 1, format: "csv", lines: 1 }],
         standard: "FOCUS",
         version: "1.0",
         lines: 3,

@@ -53,7 +53,12 @@ function rowsOf(built: CostReport) {
 describe("buildCostReport() on a generated month", () => {
   it("gives every bucket, owner and reason its known amount, to the last of 15 digits", async () => {
     const built = await report(csv);
-    expect(built.source).toMatchObject({ standard: "FOCUS", version: "1.2", lines: 400, format: "csv" });
+    expect(built.source).toMatchObject({
+      standard: "FOCUS",
+      version: "1.2",
+      lines: 400,
+      files: [{ format: "csv" }],
+    });
     expect(rowsOf(built)).toEqual(expected);
     expect(new Set(built.currencies[1]?.rows.map((row) => row.bucket))).toEqual(
       new Set(["owner", "shared", "idle", "unused-commitment", "tax-and-credit", "untagged"]),
@@ -178,7 +183,7 @@ describe("buildCostReport() on Parquet", () => {
     const text = await parquet("text.parquet", "*");
     for (const file of [typed, text]) {
       const built = await report(file);
-      expect(built.source.format).toBe("parquet");
+      expect(built.source.files[0]?.format).toBe("parquet");
       expect(built.currencies).toEqual(fromCsv.currencies);
       expect(built.notes).toEqual(fromCsv.notes);
     }

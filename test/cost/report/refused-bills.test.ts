@@ -2,7 +2,7 @@ import { appendFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
-import { withBillFile } from "../../../cost/report/bill-file.ts";
+import { withBill } from "../../../cost/report/bill-file.ts";
 import { buildCostReport } from "../../../cost/report/build-cost-report.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import { InputError } from "../../../host-tuning/errors.ts";
@@ -163,7 +163,7 @@ describe("buildCostReport() refuses", () => {
 
   it("a file that is still being written", async () => {
     const growing = write("growing.csv", focusCsv(rows));
-    const reading = withBillFile(growing, async () => {
+    const reading = withBill(growing, async () => {
       await appendFile(growing, "one more line\n");
     });
     await expect(reading).rejects.toThrow("changed while it was read");
@@ -175,9 +175,9 @@ describe("buildCostReport() refuses", () => {
     }
   });
 
-  it("a folder, and a file that is not there", async () => {
+  it("a folder without a bill, and a file that is not there", async () => {
     expect(await faultsOf(import.meta.dirname)).toEqual([
-      ": is no file; give one FOCUS file, CSV or Parquet",
+      ": the folder has no file that ends in .csv, .csv.gz, .gz or .parquet",
     ]);
     expect(await faultsOf("/nonexistent/bill.csv")).toEqual([": there is no such file"]);
   });
