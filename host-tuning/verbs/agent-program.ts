@@ -36,7 +36,9 @@ function withPhase(command: Command): Command {
 }
 
 function withDevice(command: Command): Command {
-  return command.option("--device <name>", "only what acts on this NIC, disk or PCI address");
+  return command.addOption(
+    new Option("--device <name>", "only what acts on this NIC, disk or PCI address").conflicts("plan"),
+  );
 }
 
 const TEXTFILE = [

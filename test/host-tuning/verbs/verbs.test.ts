@@ -205,6 +205,10 @@ describe("bedplate, bad input", () => {
 
   it.each([
     [["frobnicate"], "unknown command"],
+    [["plan", "--script", "--json"], "cannot be used with option '--json'"],
+    [["apply", "--device", "eth7"], "no NIC, disk or GPU of this host has that name"],
+    [["apply", "--device", "eth7", "--plan", "x"], "cannot be used with option '--plan"],
+    [["metrics", "--textfile", "--out", "x"], "cannot be used with option"],
     [["plan", "--phase", "never"], "Allowed choices are early, late, all"],
     [["apply", "--plan", "a", "--profile", "b"], "cannot be used with"],
     [["plan", "--profile", "/nonexistent/profile.yaml"], "ENOENT"],
