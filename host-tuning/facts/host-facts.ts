@@ -294,6 +294,9 @@ export const hostFactsSchema = z
     blockDevices: z.array(blockDeviceFactsSchema),
     irqs: z.array(irqFactsSchema),
     gpus: z.array(gpuFactsSchema),
+    kubelet: z
+      .object({ cpuManagerPolicy: z.string().nullable(), memoryManagerPolicy: z.string().nullable() })
+      .describe("Policies of the kubelet's last run, from its checkpoints; null where it has none"),
     ownership: z.array(ownershipFactsSchema),
     unreadable: z
       .array(z.object({ path: z.string(), because: z.string() }))

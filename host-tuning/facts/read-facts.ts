@@ -13,6 +13,7 @@ import { readGpus } from "./gpus.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { readIrqs } from "./irqs.ts";
 import { readArchitecture, readKernel, readPageBytes } from "./kernel.ts";
+import { readKubelet } from "./kubelet.ts";
 import { memoryFacts, readMemory } from "./memory.ts";
 import { readNics } from "./nics.ts";
 import { readPassthrough } from "./passthrough.ts";
@@ -50,7 +51,8 @@ export async function readFacts(host: Host): Promise<HostFacts> {
     readArchitecture(reader, cpu.info),
     readPciDevices(reader, nodes),
   ]);
-  const [congestionControls, pageBytes, irqs, blockDevices, gpus] = await Promise.all([
+  const [kubelet, congestionControls, pageBytes, irqs, blockDevices, gpus] = await Promise.all([
+    readKubelet(reader),
     readCongestionControls(reader, kernel.release),
     readPageBytes(reader, architecture, memory.defaultHugepageKiB),
     readIrqs(reader, pciDevices),
@@ -86,6 +88,7 @@ export async function readFacts(host: Host): Promise<HostFacts> {
     blockDevices,
     irqs,
     gpus,
+    kubelet,
     ownership,
     unreadable: reader.unreadable(),
   };

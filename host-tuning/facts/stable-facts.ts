@@ -36,7 +36,7 @@ function stableBlockDevice(device: BlockDeviceFacts): unknown {
  * changed".
  *
  * Left out, and why: interrupts with their numbers and affinities, hugepage totals, schedulers, governors, clock source, MTU, VF
- * counts and the VFs themselves, queue counts, the kernel command line, loaded congestion controls, our own files (we set them); link state and
+ * counts and the VFs themselves, queue counts, the kernel command line, loaded congestion controls, the kubelet's checkpoints, our own files (we set them); link state and
  * speed, default route, PCI link, GPU driver, virtual NICs, md, dm and loop devices, swap (they come and go by
  * themselves); `unreadable` (it depends on who asks).
  */

@@ -56,6 +56,7 @@ import { netCoreDefaultQdisc } from "./net-core-default-qdisc.ts";
 import { netCoreNetdevBudgetUsecs } from "./net-core-netdev-budget-usecs.ts";
 import { netCoreNetdevBudget } from "./net-core-netdev-budget.ts";
 import { netCoreNetdevMaxBacklog } from "./net-core-netdev-max-backlog.ts";
+import { kubeletKubeletConfiguration } from "./kubelet-kubelet-configuration.ts";
 import { netCoreRmemMax } from "./net-core-rmem-max.ts";
 import { netCoreRpsSockFlowEntries } from "./net-core-rps-sock-flow-entries.ts";
 import { netCoreSomaxconn } from "./net-core-somaxconn.ts";
@@ -240,6 +241,8 @@ export const KNOBS: readonly AnyKnob[] = [
   systemdSlice,
   systemdTasksMax,
   systemdSliceAllowedCpus,
+  // kubernetes
+  kubeletKubeletConfiguration,
   // memory
   hugepagesNrHugepages,
   ksmRun,

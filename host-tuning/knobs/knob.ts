@@ -11,6 +11,7 @@ export type Family =
   | "kernel"
   | "fs"
   | "systemd"
+  | "kubernetes"
   | "memory"
   | "block"
   | "irq"

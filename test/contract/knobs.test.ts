@@ -23,7 +23,7 @@ const REPOSITORY = resolve(import.meta.dirname, "../..");
 
 /** Where knobs may write. Everything else on a host is none of theirs. */
 const ALLOWED_PATH =
-  /^(\/proc\/sys\/|\/proc\/irq\/|\/sys\/)[^\0]+$|^\/etc\/systemd\/system\/[^/\0]+\.(service|slice|scope)\.d\/50-bedplate-[a-z-]+\.(conf|env)$|^\/etc\/systemd\/system\/bedplate(-[a-z-]+)?\.(service|slice)$/;
+  /^(\/proc\/sys\/|\/proc\/irq\/|\/sys\/)[^\0]+$|^\/etc\/systemd\/system\/[^/\0]+\.(service|slice|scope)\.d\/50-bedplate-[a-z-]+\.(conf|env)$|^\/etc\/systemd\/system\/bedplate(-[a-z-]+)?\.(service|slice)$|^\/etc\/(eks\/nodeadm\.d|kubernetes\/kubelet(\.conf\.d|\/config\.json\.d))\/50-bedplate\.(yaml|conf)$/;
 
 /** Profiles that between them move every knob that the stock host lets move. */
 const PROFILES: Readonly<Record<string, HostProfile>> = {
@@ -159,7 +159,9 @@ function stockTree(): HostTree {
   return { ...defaults, ...stockHost(), ...partition };
 }
 
+/** A unit with a network namespace of its own, on a host that EKS' nodeadm sets up. */
 const PRIVATE_NETWORK: HostTree = {
+  "/etc/eks/release": "al2023\n",
   "/etc/systemd/system/mcp-service.service.d/10-network.conf": "[Service]\nPrivateNetwork=yes\n",
 };
 

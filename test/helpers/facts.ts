@@ -145,6 +145,7 @@ export function factsOfShape(shape: Partial<HostShape> = {}): HostFacts {
     blockDevices: [],
     irqs: [],
     gpus: [],
+    kubelet: { cpuManagerPolicy: null, memoryManagerPolicy: null },
     ownership: [],
     unreadable: [],
   };
