@@ -49,11 +49,19 @@ function canonicalClaimKey(key: string): string {
   return key.startsWith("/") ? key : canonicalSysctlKey(key);
 }
 
-/** One part of a path against one with a single `*`. */
+/** One part of a path against one with `*` in it, from left to right: a pattern from a file must not cost time. */
 function isMatch(pattern: string, text: string): boolean {
-  const [head = "", tail] = pattern.split("*");
+  const [head = "", ...rest] = pattern.split("*");
+  const tail = rest.pop();
   if (tail === undefined) return pattern === text;
-  return text.length >= head.length + tail.length && text.startsWith(head) && text.endsWith(tail);
+  if (!text.startsWith(head) || !text.endsWith(tail) || text.length < head.length + tail.length) return false;
+  let at = head.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return at + tail.length <= text.length;
 }
 
 /** Everybody else on this host who sets this knob, in the order of the facts. */

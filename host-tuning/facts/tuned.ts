@@ -139,13 +139,25 @@ function claimsOf(
   if (plugin === "sysctl") return options.map(([key, value]) => [canonicalSysctlKey(key), value]);
   if (plugin === "sysfs") return options.filter(([key]) => key.startsWith("/"));
   const keys = OPTION_KEYS[plugin] ?? {};
-  const known = options.flatMap(([option, value]): [string, string][] => {
-    const key = keys[option];
-    return key === undefined ? [] : [[key, value]];
-  });
+  const devices = devicePatterns(settings.get("devices"));
+  const known = options.filter(([option]) => keys[option] !== undefined);
+  const claims = known.flatMap(([option, value]): [string, string][] =>
+    keysOn(keys[option] ?? "", devices).map((key) => [key, value]),
+  );
   const family = FAMILIES[plugin];
   const isRest = known.length < options.length || options.length === 0;
-  return family === undefined || !isRest ? known : [...known, [family, null]];
+  return family === undefined || !isRest ? claims : [...claims, [family, null]];
+}
+
+/** Names of devices that a section is about, with `*`; all of them where it only says which are not. */
+function devicePatterns(devices: string | undefined): readonly string[] {
+  const named = (devices ?? "").split(/[\s,]+/).filter((name) => /^[\w.*:-]+$/.test(name));
+  return named.length === 0 ? ["*"] : named;
+}
+
+/** A file for each of these devices; what has no device in its path is one file. */
+function keysOn(key: string, devices: readonly string[]): string[] {
+  return key.includes("/*/") ? devices.map((device) => key.replace("/*/", `/${device}/`)) : [key];
 }
 
 /**

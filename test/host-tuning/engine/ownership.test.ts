@@ -90,6 +90,9 @@ describe("claimsOn()", () => {
       "/sys/block/sd*/queue/scheduler",
       "/sys/block/nvme*/queue/scheduler",
       "/sys/*/scheduler",
+      "/sys/block/*",
+      "/sys/block/*/queue/*du*er",
+      "/sys/block/*/queue/*du*led*",
       "ethtool -G",
       "ethtool -K",
     ].map((key) => claim({ key }));
@@ -97,6 +100,7 @@ describe("claimsOn()", () => {
     expect(ownersOf(diskKnob, [{ kind: "kernel-file", path, text: "none" }, tool], claims)).toEqual([
       "/sys/block/*/queue/scheduler",
       "/sys/block/sd*/queue/scheduler",
+      "/sys/block/*/queue/*du*er",
       "ethtool -G",
     ]);
   });

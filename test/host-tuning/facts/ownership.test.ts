@@ -245,11 +245,12 @@ describe("readOwnership() of TuneD", () => {
     expect(
       await claimsIn(
         profile(
-          "[db_disks]\ntype=disk\ndevices=sd*\nelevator=none\n[net]\nring=rx 4096\nwake_on_lan=d\n[sysfs]\n/sys/kernel/mm/ksm/run=0\n",
+          "[db_disks]\ntype=disk\ndevices=sd*, vda, !sdz\nelevator=none\n[net]\nring=rx 4096\nwake_on_lan=d\n[sysfs]\n/sys/kernel/mm/ksm/run=0\n",
         ),
       ),
     ).toEqual([
-      "tuned /sys/block/*/queue/scheduler none start",
+      "tuned /sys/block/sd*/queue/scheduler none start",
+      "tuned /sys/block/vda/queue/scheduler none start",
       "tuned ethtool -G rx 4096 start",
       "tuned nic null start",
       "tuned /sys/kernel/mm/ksm/run 0 start",
