@@ -18,6 +18,8 @@ export const local: EnvironmentInput = {
         workload: { connections: 1024, streams: 256, connectionsPerSecond: 50, rttMillis: 2 },
         hugepages: { perNode: 16 },
         sriov: [{ match: { driver: "igb" }, virtualFunctions: 2 }],
+        // The lab's network ends at the VM: it has no default route.
+        confirm: { gateway: false },
       },
     },
   ],

@@ -1,5 +1,6 @@
 import { closeSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { TuningError } from "../errors.ts";
 import { errnoOf, errnoText } from "../sys/errno.ts";
@@ -22,6 +23,28 @@ export async function withAgentLock<T>(host: LiveHost, verb: string, work: () =>
     return await work();
   } finally {
     rmSync(lockFile, { force: true });
+  }
+}
+
+/** How long who must not give up waits for another agent, and how often it looks. */
+const WAIT_MILLIS = 60_000;
+const LOOK_MILLIS = 250;
+
+/** Like withAgentLock, but waits a minute for the other: starting this program anew costs more. @throws {TuningError} AGENT_BUSY */
+export async function withAgentLockSoon<T>(host: LiveHost, verb: string, work: () => Promise<T>): Promise<T> {
+  const untilMillis = performance.now() + WAIT_MILLIS;
+  for (;;) {
+    let isTaken = false;
+    try {
+      return await withAgentLock(host, verb, async () => {
+        isTaken = true;
+        return await work();
+      });
+    } catch (error) {
+      const isBusy = !isTaken && error instanceof TuningError && error.code === "AGENT_BUSY";
+      if (!isBusy || performance.now() > untilMillis) throw error;
+      await sleep(LOOK_MILLIS);
+    }
   }
 }
 

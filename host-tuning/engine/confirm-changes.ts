@@ -52,23 +52,26 @@ export async function confirmIfReachable(
     const because = "the network is not up yet; the late phase confirms";
     return [...states, ...groups.map((group) => stateOf(group, "waiting", because))];
   }
+  // What a boot has to prove may have cost the gateway; only a change of a running host knows that there was none.
+  const isWithout = groups.every(({ record }) => record.takesEffect === "now" && record.hadNoGateway);
+  const asked = { ...profile.confirm, gateway: profile.confirm.gateway && !isWithout };
   const check = confirmation?.whyNotReachable ?? whyNotReachable;
   const tryMillis = Math.min(profile.confirm.timeoutSeconds * OWN_SHARE, MAX_OWN_SECONDS) * 1000;
   const fault = await run.timed(
     "confirm",
-    async () => await check(host, profile.confirm, performance.now() + tryMillis),
+    async () => await check(host, asked, performance.now() + tryMillis),
   );
   if (fault !== undefined) {
     return [...states, ...groups.map((group) => stateOf(group, "waiting", fault))];
   }
-  const because = whatAnswered(profile.confirm);
+  const because = whatAnswered(asked);
   await confirmGroups(groups, because, { host, journal, run });
   return [...states, ...groups.map((group) => stateOf(group, "confirmed", because))];
 }
 
 function whatAnswered({ gateway, probes }: ApplyInput["profile"]["confirm"]): string {
   const answered = [...(gateway ? ["the default gateway"] : []), ...probes];
-  return answered.length === 0 ? "the profile asks for no answer" : `answered: ${answered.join(", ")}`;
+  return answered.length === 0 ? "no gateway or probe to ask" : `answered: ${answered.join(", ")}`;
 }
 
 export function stateOf(

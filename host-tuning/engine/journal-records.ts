@@ -105,6 +105,8 @@ const pendingRecordSchema = z.strictObject({
   profileDigest: z.string(),
   /** The profile's policy, for a timer that has no profile: may taking back a boot's changes reboot the host. */
   mayReboot: z.boolean(),
+  /** No default gateway was there before, with the network up: then its answer proves nothing, and is not asked for. */
+  hadNoGateway: z.boolean(),
   deadline: z.iso.datetime().nullable(),
   timer: z.string().min(1).nullable(),
   /** In the order of writing; taking back goes the other way. */

@@ -71,6 +71,7 @@ async function guardGroup(
   takesEffect: PendingRecord["takesEffect"],
   { run, profileDigest, groups }: SavingContext,
 ): Promise<PendingRecord | { readonly because: string }> {
+  const hasGateway = (await readGateway(host)) !== undefined;
   const base = {
     ...recordBase(run),
     record: "pending" as const,
@@ -79,6 +80,7 @@ async function guardGroup(
     keys: group.map(({ decision }) => decision.step.key),
     profileDigest,
     mayReboot: profile.reboot === "once-when-needed",
+    hadNoGateway: phase !== "early" && !hasGateway,
   };
   let undo: PendingRecord["undo"];
   try {
@@ -93,7 +95,7 @@ async function guardGroup(
     groups.push(base.group);
     return { ...base, deadline: null, timer: null, undo };
   }
-  const isBeforeNetwork = phase === "early" && (await readGateway(host)) === undefined;
+  const isBeforeNetwork = phase === "early" && !hasGateway;
   const seconds = profile.confirm.timeoutSeconds + (isBeforeNetwork ? BOOT_ALLOWANCE_SECONDS : 0);
   const deadline = new Date(Date.now() + seconds * 1000).toISOString();
   const name = `${run.id.slice(0, 8)}-${groups.length}`;

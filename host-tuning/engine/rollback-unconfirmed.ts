@@ -1,5 +1,5 @@
 import type { HostReport } from "../report/host-report.ts";
-import { withAgentLock } from "./agent-lock.ts";
+import { withAgentLockSoon } from "./agent-lock.ts";
 import { digestOf } from "./canonical-json.ts";
 import { stateOf } from "./confirm-changes.ts";
 import { foldJournal } from "./journal-state.ts";
@@ -19,7 +19,7 @@ import { takeBack } from "./take-back.ts";
  */
 export async function rollbackUnconfirmed(input: RollbackInput): Promise<HostReport> {
   const { host, knobs, observer, hostname, kernelRelease } = input;
-  return await withAgentLock(host, "rollback", async () => {
+  return await withAgentLockSoon(host, "rollback", async () => {
     const run = await startRun(host);
     const content = readJournal(host);
     const state = foldJournal(content.records);

@@ -31,6 +31,8 @@ const sharer = numberKnob("sharer", 7, {
   writes: () => [{ kind: "kernel-file", path: LINK, text: "7\n" }],
 });
 
+const ROUTE =
+  "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\nup0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\n";
 const REVERT = ["bedplate", "rollback", "--unconfirmed"] as const;
 const silent = async (): Promise<string> => await Promise.resolve("the gateway 10.0.0.1 does not answer");
 const answering = async (): Promise<undefined> => await Promise.resolve(undefined);
@@ -223,6 +225,34 @@ describe("a change that can cut the host off", () => {
     const report = await engine.apply({ knobs: [safe, link], ...NINE_THOUSAND });
     expect(entryNamed(report, "demo.link").outcome).toBe("changed");
     expect((await engine.status()).pending).toEqual([]);
+  });
+
+  it.each([
+    ["had none before", "", "late", false],
+    ["had one before", ROUTE, "late", true],
+    ["has no network yet", "", "early", true],
+  ] as const)("asks for the default gateway of a host that %s", async (_which, routes, phase, isAsked) => {
+    await using root = await demoRoot({ ...SYSTEMD, "/proc/net/route": routes });
+    const { host } = liveTree(root.root);
+    const asked: boolean[] = [];
+    const confirmation = {
+      revert: REVERT,
+      whyNotReachable: async (_host: unknown, { gateway }: { readonly gateway: boolean }) => {
+        asked.push(gateway);
+        return await Promise.resolve(undefined);
+      },
+    };
+    const engine = engineOn(root.root);
+    const late = { ...link, phase: "late" as const };
+    await engine.apply({
+      ...NINE_THOUSAND,
+      host,
+      knobs: [phase === "early" ? link : late],
+      phase,
+      confirmation,
+    });
+    await engine.apply({ ...NINE_THOUSAND, host, knobs: [link], phase: "late", confirmation });
+    expect(asked).toEqual([isAsked]);
   });
 
   it("goes back too when it was itself a putting back", async () => {
