@@ -93,6 +93,18 @@ export const serviceSpecSchema = z.strictObject({
   port: z.int().min(1024).max(65_535).default(8080),
   protocolEra: z.enum(["modern", "dual", "legacy"]).default("dual"),
   longestCallSeconds: z.int().min(1).max(3600).default(30),
+  podSysctls: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^net(\.[a-z0-9_]+)+$/, "a sysctl of the network, as in net.core.somaxconn"),
+        value: z.string().min(1).max(256),
+      }),
+    )
+    .max(64)
+    .optional()
+    .describe(
+      "Kernel settings of the pod's own network namespace, which the host's do not reach: what `bedplate plan --pod-sysctls` prints; the kubelet has to allow the unsafe ones",
+    ),
 });
 
 /**

@@ -30,6 +30,7 @@ export function servicePodSpec(
       runAsGroup: 65_532,
       fsGroup: 65_532,
       seccompProfile: { type: "RuntimeDefault" },
+      ...(spec.podSysctls === undefined ? {} : { sysctls: spec.podSysctls }),
     },
     topologySpreadConstraints: ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(
       (topologyKey) => ({

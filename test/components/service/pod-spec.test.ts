@@ -40,6 +40,14 @@ describe("servicePodSpec()", () => {
     }
   });
 
+  test("asks for the network settings that the environment names, and for none without", () => {
+    const podSysctls = [{ name: "net.core.somaxconn", value: "65536" }];
+    expect(podOf({ podSysctls })).toMatchObject({ securityContext: { sysctls: podSysctls } });
+    expect(podOf({})).not.toHaveProperty("securityContext.sysctls");
+    for (const name of ["vm.swappiness", "net", "net.ipv4/x", "kernel.shmmax"])
+      expect(() => podOf({ podSysctls: [{ name, value: "1" }] })).toThrow("sysctl of the network");
+  });
+
   test("fits the restricted pod security standard", () => {
     expect(podOf({})).toMatchObject({
       automountServiceAccountToken: false,
