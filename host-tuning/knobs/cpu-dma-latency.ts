@@ -4,7 +4,7 @@ import type { Host } from "../sys/host.ts";
 import { leave, lowerTo } from "./desired.ts";
 import { NO_IDLE_STATES, idleLatency } from "./idle-latency.ts";
 import { defineKnob } from "./knob.ts";
-import { ownUnit } from "./own-unit.ts";
+import { ownService } from "./own-unit.ts";
 
 const DEVICE = "/dev/cpu_dma_latency";
 const UNIT = "bedplate-cpu-dma-latency.service";
@@ -70,7 +70,7 @@ export const cpuDmaLatency = defineKnob<number>({
 
   writes(value) {
     const hex = `0x${value.toString(16).padStart(8, "0")}`;
-    return ownUnit({
+    return ownService({
       name: UNIT,
       lines: [
         "[Unit]",
@@ -79,10 +79,7 @@ export const cpuDmaLatency = defineKnob<number>({
         `ExecStart=/bin/sh -c 'exec 3>${DEVICE} && printf ${hex} >&3 && exec sleep infinity'`,
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
-        "[Install]",
-        "WantedBy=multi-user.target",
       ],
-      undo: "stop",
     });
   },
 

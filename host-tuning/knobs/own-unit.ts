@@ -1,45 +1,55 @@
-import type { Write } from "./knob.ts";
+import type { ToolWrite, Write } from "./knob.ts";
 import { WRITTEN_BY_US } from "./systemd-unit.ts";
 
 interface OwnUnit {
   /** "bedplate-zram.service" */
   readonly name: string;
-  /** Lines after the first comment, sections and all. Has an [Install] section, since it is enabled. */
+  /** Lines after the first comment, sections and all. */
   readonly lines: readonly string[];
-  /** What rollback does before the file goes; a slice is not stopped, as that would stop what runs in it. */
-  readonly undo: "stop" | "leave running";
 }
 
-/** Where a unit of ours stands. */
-export function ownUnitPath(name: string): string {
-  return `/etc/systemd/system/${name}`;
+const RELOAD: readonly [string, ...string[]] = ["systemctl", "daemon-reload"];
+
+/**
+ * Writes that bring a service of ours about: its file, a start at every boot and now. Rollback stops it and removes the
+ * files, also when the host has rebooted in between.
+ */
+export function ownService({ name, lines }: OwnUnit): Write[] {
+  return [
+    ...unitFiles(name, lines),
+    // systemd may know the unit with an older text.
+    tool(RELOAD, RELOAD),
+    tool(["systemctl", "restart", name], ["systemctl", "stop", name]),
+  ];
+}
+
+/** The same for a slice, which rollback does not stop, as that would stop what runs in it. */
+export function ownSlice({ name, lines }: OwnUnit): Write[] {
+  return [...unitFiles(name, lines), tool(["systemctl", "start", name], RELOAD)];
 }
 
 /**
- * Writes that bring a unit of ours about: its file, started at every boot and now. Rollback stops it where it may, takes
- * it out of the boot and removes the file, also when the host has rebooted in between.
+ * The unit, and a drop-in that has the boot want it. Not `systemctl enable`: the link that it makes would be a trace
+ * outside the journal, and it reads all units again.
  */
-export function ownUnit({ name, lines, undo }: OwnUnit): Write[] {
-  const reload: readonly [string, ...string[]] = ["systemctl", "daemon-reload"];
+function unitFiles(name: string, lines: readonly string[]): Write[] {
+  const stem = name.replace(/\.[a-z]+$/, "");
   return [
     {
       kind: "config-file",
-      path: ownUnitPath(name),
+      path: `/etc/systemd/system/${name}`,
       text: [WRITTEN_BY_US, ...lines, ""].join("\n"),
-      reload: [reload],
+      reload: [RELOAD],
     },
     {
-      kind: "tool",
-      // Reads systemd's files again by itself, so that the new unit is known to the next command.
-      command: ["systemctl", "enable", name],
-      undo: ["systemctl", "disable", name],
-      survivesReboot: true,
-    },
-    {
-      kind: "tool",
-      command: ["systemctl", undo === "stop" ? "restart" : "start", name],
-      undo: undo === "stop" ? ["systemctl", "stop", name] : reload,
-      survivesReboot: true,
+      kind: "config-file",
+      path: `/etc/systemd/system/multi-user.target.d/50-${stem}.conf`,
+      text: [WRITTEN_BY_US, "[Unit]", `Wants=${name}`, ""].join("\n"),
+      reload: [RELOAD],
     },
   ];
+}
+
+function tool(command: readonly [string, ...string[]], undo: readonly [string, ...string[]]): ToolWrite {
+  return { kind: "tool", command, undo, survivesReboot: true };
 }

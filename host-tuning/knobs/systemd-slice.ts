@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Host } from "../sys/host.ts";
 import { leave, setTo } from "./desired.ts";
 import { defineKnob } from "./knob.ts";
-import { ownUnit } from "./own-unit.ts";
+import { ownSlice } from "./own-unit.ts";
 import { inForce, isConfigured } from "./pending-restart.ts";
 import { SERVICE_SLICE, partitionOf } from "./service-partition.ts";
 import {
@@ -14,19 +14,15 @@ import {
   serviceTarget,
 } from "./systemd-unit.ts";
 
-const SLICE_UNIT = [
-  "[Unit]",
-  "Description=The service that has CPUs for itself (bedplate)",
-  "[Install]",
-  "WantedBy=multi-user.target",
-];
+const SLICE_UNIT = ["[Unit]", "Description=The service that has CPUs for itself (bedplate)", "[Slice]"];
 
 /**
  * systemd.Slice: which part of the cgroup tree the service runs in.
  *
  * A cpuset partition takes CPUs from its siblings, so the service needs a slice of its own beside system.slice. The
  * slice is started at boot, so that its CPUs are set aside before the service comes. Rollback does not stop the slice,
- * as that would stop the service; the service goes back when it restarts.
+ * as that would stop the service; the service goes back when it restarts. Until the service's restart it runs on the CPUs
+ * of everything else.
  */
 export const systemdSlice = defineKnob<string>({
   id: "systemd.Slice",
@@ -61,7 +57,7 @@ export const systemdSlice = defineKnob<string>({
   },
 
   writes: (value, target) => [
-    ...ownUnit({ name: SERVICE_SLICE, lines: SLICE_UNIT, undo: "leave running" }),
+    ...ownSlice({ name: SERVICE_SLICE, lines: SLICE_UNIT }),
     dropIn(target, "slice", [`Slice=${value}`]),
   ],
   isSatisfied: isConfigured,

@@ -5,7 +5,7 @@ import type { Host } from "../sys/host.ts";
 import { clamp, leave, setTo } from "./desired.ts";
 import { readCount, readWord } from "./kernel-file.ts";
 import { defineKnob } from "./knob.ts";
-import { ownUnit } from "./own-unit.ts";
+import { ownService } from "./own-unit.ts";
 
 const UNIT = "bedplate-zram.service";
 const GIB = 1024 ** 3;
@@ -75,7 +75,7 @@ export const zramDisksize = defineKnob<number>({
   },
 
   writes: (bytes) =>
-    ownUnit({
+    ownService({
       name: UNIT,
       lines: [
         "[Unit]",
@@ -86,10 +86,7 @@ export const zramDisksize = defineKnob<number>({
         "ExecStart=/bin/sh -ec 'modprobe zram; device=$$(zramctl --find --size " +
           `${bytes}); echo $$device > /run/bedplate-zram; mkswap --label bedplate-zram $$device; swapon --priority ${PRIORITY} $$device'`,
         "ExecStop=/bin/sh -ec 'device=$$(cat /run/bedplate-zram); swapoff $$device; zramctl --reset $$device; rm /run/bedplate-zram'",
-        "[Install]",
-        "WantedBy=multi-user.target",
       ],
-      undo: "stop",
     }),
 
   isSatisfied: (current, wanted) => current >= wanted,

@@ -23,7 +23,7 @@ const REPOSITORY = resolve(import.meta.dirname, "../..");
 
 /** Where knobs may write. Everything else on a host is none of theirs. */
 const ALLOWED_PATH =
-  /^(\/proc\/sys\/|\/proc\/irq\/|\/sys\/)[^\0]+$|^\/etc\/systemd\/system\/[^/\0]+\.(service|slice|scope)\.d\/50-bedplate-[a-z-]+\.(conf|env)$|^\/etc\/systemd\/system\/bedplate(-[a-z-]+)?\.(service|slice)$|^\/etc\/(eks\/nodeadm\.d|kubernetes\/kubelet(\.conf\.d|\/config\.json\.d))\/50-bedplate\.(yaml|conf)$/;
+  /^(\/proc\/sys\/|\/proc\/irq\/|\/sys\/)[^\0]+$|^\/etc\/systemd\/system\/[^/\0]+\.(service|slice|scope|target)\.d\/50-bedplate(-[a-z-]+)?\.(conf|env)$|^\/etc\/systemd\/system\/bedplate(-[a-z-]+)?\.(service|slice)$|^\/etc\/(eks\/nodeadm\.d|kubernetes\/kubelet(\.conf\.d|\/config\.json\.d))\/50-bedplate\.(yaml|conf)$/;
 
 /** Profiles that between them move every knob that the stock host lets move. */
 const PROFILES: Readonly<Record<string, HostProfile>> = {

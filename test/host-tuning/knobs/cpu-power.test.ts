@@ -200,10 +200,14 @@ describe("cpu_dma_latency", () => {
       path: "/etc/systemd/system/bedplate-cpu-dma-latency.service",
       text: expect.stringContaining("printf 0x00000014 >&3 && exec sleep infinity"),
     });
+    expect(writes[1]).toMatchObject({
+      path: "/etc/systemd/system/multi-user.target.d/50-bedplate-cpu-dma-latency.conf",
+      text: expect.stringContaining("[Unit]\nWants=bedplate-cpu-dma-latency.service\n"),
+    });
     expect(
-      writes.slice(1).map((write) => (write.kind === "tool" ? [write.command[1], write.undo[1]] : [])),
+      writes.slice(2).map((write) => (write.kind === "tool" ? [write.command[1], write.undo[1]] : [])),
     ).toEqual([
-      ["enable", "disable"],
+      ["daemon-reload", "daemon-reload"],
       ["restart", "stop"],
     ]);
   });

@@ -64,7 +64,7 @@ describe("the service's slice", () => {
       );
     expect(commands).toEqual([
       "/etc/systemd/system/bedplate.slice",
-      [["systemctl", "enable", "bedplate.slice"], ["systemctl", "disable", "bedplate.slice"], true],
+      "/etc/systemd/system/multi-user.target.d/50-bedplate.conf",
       [["systemctl", "start", "bedplate.slice"], ["systemctl", "daemon-reload"], true],
       "/etc/systemd/system/mcp-service.service.d/50-bedplate-slice.conf",
     ]);
@@ -151,8 +151,8 @@ describe("cpuset.cpus.partition", () => {
   });
 
   it("counts as to come before the slice is there, and as absent without the controller", async () => {
-    await using with_ = await createHostRoot({ "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu\n" });
-    expect(await cpusetCpusPartition.read(openHost(with_.root), SLICE)).toBe("member");
+    await using withCpuset = await createHostRoot({ "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu\n" });
+    expect(await cpusetCpusPartition.read(openHost(withCpuset.root), SLICE)).toBe("member");
     await using without = await createHostRoot({ "/sys/fs/cgroup/cgroup.controllers": "cpu\n" });
     expect(await cpusetCpusPartition.read(openHost(without.root), SLICE)).toBeUndefined();
   });
