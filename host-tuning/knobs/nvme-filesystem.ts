@@ -18,6 +18,9 @@ import { refuse } from "./nvme-array.ts";
 /** Blocks of both file systems. */
 const BLOCK_KIB = 4;
 
+/** The array's members are there and it does not run: a file system may be on it, so nothing is made. */
+const APART = "not known";
+
 /**
  * nvme.filesystem: a file system on the instance store, aligned to the array's chunks.
  *
@@ -33,6 +36,8 @@ export const nvmeFilesystem = defineKnob<string>({
   unit: "text",
   scope: "disk",
   phase: "late",
+  // What is on an array shows once it runs. Not by `after`: rollback has to come to this before it stops the array.
+  rediscoverAfter: ["nvme.array"],
   takesEffect: "now",
   survivesReboot: true,
   risk: { level: "high", what: "what was on the device is gone" },
@@ -58,7 +63,7 @@ export const nvmeFilesystem = defineKnob<string>({
   async read(host, target) {
     const state = await readStore(host, diskNames(target));
     if (state.kind === "refused") return `refused: ${state.because}`;
-    if (state.kind !== "device") return "none";
+    if (state.kind !== "device") return state.kind === "apart" ? APART : "none";
     const content = await readContent(host, state.name);
     if (content.kind === "blank") return "none";
     if (content.kind === "signature" && content.uuid !== undefined) return `${content.type} ${content.uuid}`;
@@ -69,6 +74,7 @@ export const nvmeFilesystem = defineKnob<string>({
     const disks = storeDisks(facts, profile);
     const wwids = disks.map(({ wwid }) => wwid);
     refuse(current, target.name);
+    if (current === APART) return leave("what the array holds shows once nvme.array has put it together");
     const [uuid, array] = [storeUuid(wwids, "filesystem"), storeUuid(wwids, "array")];
     if (uuid === undefined || array === undefined) return leave("a disk has no wwid to know it by");
     if (current !== "none" && current.split(" ")[1] !== uuid) {

@@ -32,6 +32,8 @@ export const nvmeMount = defineKnob<string>({
   unit: "text",
   scope: "disk",
   phase: "late",
+  // Not by `after`: rollback has to unmount before it comes to the others.
+  rediscoverAfter: ["nvme.array", "nvme.filesystem"],
   takesEffect: "now",
   survivesReboot: true,
   risk: { level: "low", what: "a service that ran before goes on with the files below the mount" },

@@ -281,6 +281,21 @@ describe("nvme.filesystem", () => {
   });
 });
 
+describe("a file system on an array that is not running", () => {
+  it("is never made anew: it waits for the array and is looked at then", async () => {
+    const member = { stdout: `TYPE=linux_raid_member\nUUID=${ARRAY}\n`, exitCode: 0 };
+    await using root = await createHostRoot(diskTree());
+    const host = Object.assign(openHost(root.root), {
+      runTool: toolsWith({ "blkid /dev/nvme1n1": member, "blkid /dev/nvme2n1": member }),
+    });
+    const current = await nvmeFilesystem.read(host, TARGET);
+    expect(current).not.toBe("none");
+    expect(decide(nvmeFilesystem, String(current)).desired.kind).toBe("leave");
+    expect(nvmeFilesystem.rediscoverAfter).toEqual(["nvme.array"]);
+    expect(nvmeMount.rediscoverAfter).toEqual(["nvme.array", "nvme.filesystem"]);
+  });
+});
+
 describe("nvme.mount", () => {
   const target = { name: `/mnt/fast on ${TARGET.name}` };
 
