@@ -109,3 +109,103 @@ export const ENA_STATISTICS = `NIC statistics:
      queue_0_rx_overruns: 12
      rx_overruns: 0
 `;
+
+/** ethtool 6.1 on igb, Linux 6.1: rx-usecs 3 is a mode, and there is no adaptive coalescing. */
+export const IGB_COALESCE = `Coalesce parameters for ens1:
+Adaptive RX: n/a  TX: n/a
+stats-block-usecs: n/a
+sample-interval: n/a
+pkt-rate-low: n/a
+pkt-rate-high: n/a
+
+rx-usecs: 3
+rx-frames: n/a
+rx-usecs-irq: n/a
+rx-frames-irq: n/a
+
+tx-usecs: 3
+tx-frames: n/a
+tx-usecs-irq: n/a
+tx-frames-irq: n/a
+
+rx-usecs-low: n/a
+rx-frame-low: n/a
+tx-usecs-low: n/a
+tx-frame-low: n/a
+
+rx-usecs-high: n/a
+rx-frame-high: n/a
+tx-usecs-high: n/a
+tx-frame-high: n/a
+
+CQE mode RX: n/a  TX: n/a
+
+`;
+
+/** The form of versions before 5.10, which print 0 for what a driver does not have, as on mlx5. */
+export const MLX5_COALESCE = `Coalesce parameters for eth0:
+Adaptive RX: on  TX: on
+stats-block-usecs: 0
+sample-interval: 0
+pkt-rate-low: 0
+pkt-rate-high: 0
+
+rx-usecs: 8
+rx-frames: 128
+rx-usecs-irq: 0
+rx-frames-irq: 0
+
+tx-usecs: 8
+tx-frames: 128
+tx-usecs-irq: 0
+tx-frames-irq: 0
+`;
+
+/** The head of ethtool 6.1 on igb after "tso off" and "lro on" were tried, Linux 6.1. */
+export const IGB_FEATURES = `Features for ens1:
+rx-checksumming: on
+tx-checksumming: on
+\ttx-checksum-ipv4: off [fixed]
+\ttx-checksum-ip-generic: on
+scatter-gather: on
+\ttx-scatter-gather: on
+\ttx-scatter-gather-fraglist: off [fixed]
+tcp-segmentation-offload: on
+\ttx-tcp-segmentation: on
+\ttx-tcp-ecn-segmentation: off [fixed]
+\ttx-tcp-mangleid-segmentation: off
+\ttx-tcp6-segmentation: on
+generic-segmentation-offload: on
+generic-receive-offload: off
+large-receive-offload: off [fixed]
+rx-vlan-offload: on
+ntuple-filters: off
+rx-gro-list: off [requested on]
+`;
+
+/** ethtool 6.1 on igb: what was asked for; newer drivers add what was negotiated. */
+export const IGB_PAUSE = "Pause parameters for ens1:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\ton\n\n";
+
+export const NEGOTIATED_PAUSE =
+  "Pause parameters for eth0:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\ton\nRX negotiated: off\nTX negotiated: off\n\n";
+
+/** iproute2 6.1, Linux 6.1, igb with two functions: the first has no address yet, the second a VLAN with a priority. */
+export const IGB_LINK = `[{"ifindex":2,"ifname":"ens1","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1500,"qdisc":"mq","operstate":"UP","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"ether","address":"52:54:00:b0:00:01","broadcast":"ff:ff:ff:ff:ff:ff","vfinfo_list":[{"vf":0,"link_type":"ether","address":"00:00:00:00:00:00","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{}],"rate":{"max_tx":0,"min_tx":0},"spoofchk":true,"link_state":"auto","trust":false},{"vf":1,"link_type":"ether","address":"52:56:53:5c:b4:24","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{"vlan":100,"qos":3}],"rate":{"max_tx":0,"min_tx":0},"spoofchk":true,"link_state":"auto","trust":false}],"altnames":["enp57s0"]}]
+`;
+
+/** dcb(8)'s form, as dcb-pfc(8) documents it. */
+export const DCB_PFC =
+  "pfc-cap 8 macsec-bypass on delay 0 \nprio-pfc 0:off 1:off 2:off 3:on 4:off 5:off 6:off 7:off \n";
+
+/** mlnx_qos's form, as NVIDIA's manual shows it. */
+export const MLNX_QOS = `DCBX mode: OS controlled
+Priority trust state: pcp
+default priority:
+Receive buffer size (bytes): 262016,0,0,0,0,0,0,0,
+Cable len: 7
+PFC configuration:
+\tpriority    0   1   2   3   4   5   6   7
+\tenabled     0   0   0   0   1   0   0   0
+\tbuffer      0   0   0   0   1   0   0   0
+tc: 1 ratelimit: unlimited, tsa: vendor
+`;
