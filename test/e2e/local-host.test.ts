@@ -159,10 +159,10 @@ describeWith(
         const before = await readReport();
         await vm.reboot();
         const waited = await vm.ssh(
-          "systemctl is-system-running --wait >/dev/null; systemctl is-active bedplate-early.service bedplate.service mcp-service.service",
+          "systemctl is-system-running --wait >/dev/null; systemctl is-active bedplate-early.service bedplate.service mcp-service.service bedplate-drift.timer",
           { timeoutMillis: 300_000 },
         );
-        expect(waited.stdout.trim().split("\n")).toEqual(["active", "active", "active"]);
+        expect(waited.stdout.trim().split("\n")).toEqual(["active", "active", "active", "active"]);
         const after = await readReport();
         expect(after.bootId).not.toBe(before.bootId);
         expect(entriesWhere(after, (entry) => entry.outcome === "failed")).toEqual([]);

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildHostArchives } from "../../../components/environment/host-archives.ts";
 import { artifactUrl } from "../../../components/hosts/local-vm/vm-spec.ts";
-import { renderUserData } from "../../../components/user-data/render-user-data.ts";
 import { DRIFT_TIMER, DRIFT_UNIT, HOST_PATHS } from "../../../host-tuning/boot/paths.ts";
+import { renderDriftInterval } from "../../../host-tuning/boot/units.ts";
 import { driftReportSchema } from "../../../host-tuning/report/drift-report.ts";
 import { LAB_PARTS, LAB_TIMEOUT_MILLIS, type Lab, endLab, startLab } from "../../helpers/lab-vm.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
@@ -33,29 +33,36 @@ describeWith([...LAB_PARTS, PROMTOOL], "drift timer and hot plug in a VM", () =>
     return { exitCode, stdout: stdout.trim() + (exitCode === 0 ? "" : stderr) };
   }
 
+  async function write(path: string, text: string): Promise<void> {
+    const { exitCode } = await lab.vm.ssh(`mkdir -p $(dirname ${path}) && cat >${path}`, { input: text });
+    expect(exitCode, path).toBe(0);
+  }
+
+  /** As the installer does, but that nothing is started: what it starts has a test of its own (test/e2e). */
   beforeAll(async () => {
-    const { agent } = await buildHostArchives(new Set(["x86_64"]));
-    if (agent.x86_64 === undefined) throw new Error("no agent archive");
-    const { text } = renderUserData({
-      profile: {
-        apiVersion: "bedplate/v1",
-        kind: "HostProfile",
-        drift: { policy: "heal", intervalMinutes: 7 },
-        // A value that no disk has by itself, so that having it proves the agent was there.
-        overrides: { "queue/read_ahead_kb": { value: 64, because: "a test" } },
-      },
-      artifacts: { agent: { url: artifactUrl(agent.x86_64.sha256), sha256: agent.x86_64.sha256 } },
-    });
+    const agent = (await buildHostArchives(new Set(["x86_64"]))).agent.x86_64;
+    if (agent === undefined) throw new Error("no agent archive");
     lab = await startLab({
       cpus: 2,
       memoryMiB: 1024,
       numaNodes: 1,
       nvmeDisks: [{ sizeMiB: 64 }],
       sriovNic: false,
-      userData: text,
-      artifacts: [agent.x86_64],
-      readiness: { agentReportPath: HOST_PATHS.report },
+      userData: "#cloud-config\n{}\n",
+      artifacts: [agent],
     });
+    const unpacked = await sh(
+      `mkdir -p ${HOST_PATHS.agentCurrent} && curl -fsS ${artifactUrl(agent.sha256)} | tar -xzC ${HOST_PATHS.agentCurrent} && ln -s ${HOST_PATHS.agentCurrent}/bin/bedplate ${HOST_PATHS.command} && cp ${HOST_PATHS.agentUnits}/*.service ${HOST_PATHS.agentUnits}/*.timer ${HOST_PATHS.unitFolder} && cp ${HOST_PATHS.agentUnits}/*.rules $(dirname ${HOST_PATHS.udevRules}) && udevadm control --reload`,
+    );
+    expect(unpacked).toMatchObject({ exitCode: 0 });
+    // A read-ahead that no disk has by itself, so that having it proves the agent was there.
+    await write(
+      HOST_PATHS.profile,
+      `{apiVersion: bedplate/v1, kind: HostProfile, drift: {policy: heal}, overrides: {queue/read_ahead_kb: {value: 64, because: a test}}}`,
+    );
+    await write(`${HOST_PATHS.unitFolder}/${DRIFT_TIMER}.d/10-interval.conf`, renderDriftInterval(7));
+    await sh(`systemctl daemon-reload && systemctl enable --now ${DRIFT_TIMER}`);
+    await sh(`${HOST_PATHS.command} apply`);
   }, LAB_TIMEOUT_MILLIS);
 
   afterAll(async () => {
