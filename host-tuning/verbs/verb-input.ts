@@ -35,12 +35,17 @@ export interface VerbInput {
   readonly isChosen?: NonNullable<PlanInput["isChosen"]>;
 }
 
+/** A plan made so is refused by an apply to which it matters, and verify cannot say what drifted. */
+const WITHOUT_JOURNAL =
+  "bedplate: the journal is root's to read: values that Bedplate set count as the host's own here\n";
+
 /** The profile is read first: a fault in it is told before the host is looked at. */
 export async function readVerbInput(options: PlanningOptions): Promise<VerbInput> {
   const host = openHost(options.root);
   const { profile, source } = await loadProfile(host, KNOBS, options.profile);
   const { facts, earlier } = await readTimedFacts(host);
   const past = await readPast(host);
+  if (past === undefined) process.stderr.write(WITHOUT_JOURNAL);
   const { phase, device } = options;
   return {
     ...(device === undefined ? {} : { isChosen: targetsOfDevice(facts, device) }),
