@@ -4,6 +4,7 @@ import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
 import type { EstimateOptions, LoadEnvironment } from "./estimate/run-estimate.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
+import type { VarianceOptions } from "./variance/run-variance.ts";
 
 /** What the cost verbs need of the program around them. */
 export interface CostProgramParts {
@@ -20,7 +21,7 @@ function frame(options: { readonly format: string }): { root: string; json: bool
   return { root: "/", json: options.format === "json" };
 }
 
-/** Adds `cost report` and `cost estimate`. DuckDB is loaded when a bill is read, not before. */
+/** Adds `cost report`, `cost estimate` and `cost variance`. DuckDB is loaded when a bill is read, not before. */
 export function addCostVerbs(program: Command, parts: CostProgramParts): void {
   const cost = program.command("cost").description("what environments cost, by team: bills and estimates");
   withOutput(
@@ -77,6 +78,33 @@ Exit codes: 0 estimated, 1 over budget (with --fail-over-budget), 2 bad input`,
       await runVerb(
         frame(options),
         async () => await (await import("./estimate/run-estimate.ts")).runEstimate(options, loadEnvironment),
+      );
+    });
+  withOutput(
+    cost
+      .command("variance")
+      .description("what environments cost in a billing period beside their estimate and their budget")
+      .requiredOption("--env <name or file...>", "environments of stacks/, or YAML or JSON files")
+      .requiredOption("--input <path>", "the bill, as for cost report")
+      .option("--month <month>", "one billing period of the bill, as in 2026-07")
+      .option("--tag-key <key>", "the tag that holds the environment, where it is called otherwise")
+      .option("--fail-over-budget", "exit with 1 when an environment cost more than its budget"),
+    ["table", "json", "csv"],
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ bedplate cost variance --env prod --env staging --input cur/ --month 2026-07
+  $ bedplate cost variance --env prod --input focus.parquet --fail-over-budget --format json
+
+Exit codes: 0 compared, 1 over budget (with --fail-over-budget), 2 bad input`,
+    )
+    .action(async (options: VarianceOptions) => {
+      const { loadEnvironment } = parts;
+      await runVerb(
+        frame(options),
+        async () => await (await import("./variance/run-variance.ts")).runVariance(options, loadEnvironment),
       );
     });
 }

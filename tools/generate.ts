@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import * as z from "zod";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
+import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
 import { costReportSchema } from "../cost/report/cost-report.ts";
 import { hostPlanSchema } from "../host-tuning/engine/host-plan.ts";
 import { hostFactsSchema } from "../host-tuning/facts/host-facts.ts";
@@ -26,6 +27,7 @@ const CONTRACTS = [
   { file: "drift-report", schema: driftReportSchema, io: "output" },
   { file: "cost-report", schema: costReportSchema, io: "output" },
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
+  { file: "cost-variance", schema: costVarianceSchema, io: "output" },
 ] as const;
 
 /** Every generated file by its path in the repository. */

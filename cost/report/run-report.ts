@@ -46,14 +46,17 @@ export async function writeOut(text: string, out: string | undefined): Promise<v
   }
 }
 
+/** @throws {InputError} when it is no month as in 2026-07 */
+export function checkedMonth(month: string | undefined): string | undefined {
+  if (month === undefined || /^\d{4}-(0[1-9]|1[0-2])$/.test(month)) return month;
+  throw new InputError("command line", [
+    { path: "--month", message: `"${month}" is no month as in 2026-07` },
+  ]);
+}
+
 /** `bedplate cost report`: 0 when the balance sheet closes, 1 when it does not. */
 export async function runReport(options: ReportOptions): Promise<ExitCode> {
-  const { month } = options;
-  if (month !== undefined && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
-    throw new InputError("command line", [
-      { path: "--month", message: `"${month}" is no month as in 2026-07` },
-    ]);
-  }
+  const month = checkedMonth(options.month);
   const report = await buildCostReport({
     input: options.input,
     key: reportKey(options.by, options.tagKey),
