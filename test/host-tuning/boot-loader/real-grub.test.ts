@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EARLY_UNIT, HOST_PATHS, LATE_UNIT } from "../../../host-tuning/boot/paths.ts";
-import type { ReportEntry } from "../../../host-tuning/report/host-report.ts";
+import { type ReportEntry, hostReportSchema } from "../../../host-tuning/report/host-report.ts";
 import { agentArtifact, installAgent, runAgent } from "../../helpers/lab-agent.ts";
 import { LAB_PARTS, LAB_TIMEOUT_MILLIS, type Lab, endLab, startLab } from "../../helpers/lab-vm.ts";
 import { describeWith } from "../../helpers/needs.ts";
@@ -36,10 +36,10 @@ describeWith(LAB_PARTS, "boot arguments through a real GRUB", () => {
     return stdout.trim();
   }
 
-  async function bootEntries(line: string): Promise<{ exitCode: number; entries: ReportEntry[] }> {
-    const { exitCode, report } = await runAgent(lab.vm, line);
+  async function bootEntries(line: string): Promise<{ entries: ReportEntry[] }> {
+    const { report } = await runAgent(lab.vm, line);
     const byKey = new Map(report.entries.map((entry) => [entry.key, entry]));
-    return { exitCode, entries: KEYS.flatMap((key) => byKey.get(key) ?? []) };
+    return { entries: KEYS.flatMap((key) => byKey.get(key) ?? []) };
   }
 
   const outcomes = (entries: readonly ReportEntry[]): string[] => entries.map(({ outcome }) => outcome);
@@ -68,10 +68,11 @@ describeWith(LAB_PARTS, "boot arguments through a real GRUB", () => {
     async () => {
       expect(stock.commandLine).toMatch(/^BOOT_IMAGE=\/boot\/vmlinuz-/);
       await sh(
-        `cp ${HOST_PATHS.agentUnits}/* /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --quiet ${EARLY_UNIT} ${LATE_UNIT} && systemctl start ${LATE_UNIT}`,
+        `cp ${HOST_PATHS.agentUnits}/* /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --quiet ${EARLY_UNIT} ${LATE_UNIT} && { systemctl start ${LATE_UNIT} || true; }`,
       );
-      expect(await sh(`systemctl show ${LATE_UNIT} --property=Result,ExecMainStatus`)).toBe(
-        "Result=success\nExecMainStatus=4",
+      const { entries } = hostReportSchema.parse(JSON.parse(await sh(`cat ${HOST_PATHS.report}`)));
+      expect(entries.filter(({ key }) => KEYS.includes(key)).map(({ outcome }) => outcome)).toEqual(
+        KEYS.map(() => "needs-reboot"),
       );
       expect((await dropIns()).split("\n")).toEqual([
         "99-bedplate-irqaffinity.cfg",
@@ -96,9 +97,8 @@ describeWith(LAB_PARTS, "boot arguments through a real GRUB", () => {
     async () => {
       const stamps = "stat -c '%n %Y %Z %i' /boot/grub/grub.cfg /etc/default/grub.d/*bedplate*";
       const before = await sh(stamps);
-      const { exitCode, entries } = await bootEntries("apply");
+      const { entries } = await bootEntries("apply");
       expect(outcomes(entries)).toEqual(KEYS.map(() => "needs-reboot"));
-      expect(exitCode).toBe(4);
       expect(await sh(stamps)).toBe(before);
     },
     LAB_TIMEOUT_MILLIS,
@@ -125,7 +125,8 @@ describeWith(LAB_PARTS, "boot arguments through a real GRUB", () => {
       expect(await sh("cat /sys/devices/system/cpu/isolated")).toBe("1-3");
       expect(await sh("cat /sys/devices/system/cpu/nohz_full")).toBe("1-3");
       expect(await sh("cat /proc/irq/default_smp_affinity")).toBe("1");
-      await sh(`systemctl is-active --wait ${LATE_UNIT} || systemctl start ${LATE_UNIT}`);
+      // Waits for the run at boot, whatever comes of the host's other settings.
+      await sh(`systemctl start ${LATE_UNIT} || true`);
       const { entries } = await bootEntries("verify");
       expect(outcomes(entries)).toEqual(KEYS.map(() => "already-right"));
     },
@@ -135,9 +136,8 @@ describeWith(LAB_PARTS, "boot arguments through a real GRUB", () => {
   it(
     "rollback and a reboot give the command line back as it was",
     async () => {
-      const { exitCode, entries } = await bootEntries("rollback");
+      const { entries } = await bootEntries("rollback");
       expect(outcomes(entries)).toEqual(KEYS.map(() => "needs-reboot"));
-      expect(exitCode).toBe(4);
       expect(await dropIns()).toBe("");
       expect(await config()).toBe(stock.config);
       await sh(`systemctl disable --quiet ${EARLY_UNIT} ${LATE_UNIT}`);
