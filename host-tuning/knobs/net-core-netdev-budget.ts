@@ -1,5 +1,5 @@
 import { leave, raiseTo } from "./desired.ts";
-import { isSqueezed, softnetEvidence, squeezeText } from "./softnet-evidence.ts";
+import { SQUEEZED, isSqueezed, softnetEvidence } from "./softnet-evidence.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
 /** Twice the kernel's 300: one step up, and the counters tell whether another is needed. Our choice. */
@@ -25,12 +25,11 @@ export const netCoreNetdevBudget = integerSysctl({
   evidence: softnetEvidence,
   desired({ facts, profile, current }) {
     if (!isSqueezed(facts.softnet)) return leave("the receive softirq has not run out of its budget");
-    const because = squeezeText(facts.softnet);
     if (profile.preset === "latency") {
       return leave(
-        `${because}, but a longer run would keep the service off its CPU, and the preset is latency`,
+        `${SQUEEZED}, but a longer run would keep the service off its CPU, and the preset is latency`,
       );
     }
-    return raiseTo({ value: SQUEEZED_PACKETS, because }, { current, profile });
+    return raiseTo({ value: SQUEEZED_PACKETS, because: SQUEEZED }, { current, profile });
   },
 });

@@ -50,8 +50,7 @@ export const netCoreNetdevMaxBacklog = integerSysctl({
 });
 
 function backlogUser(facts: HostFacts, profile: HostProfile): string | undefined {
-  const dropped = facts.softnet?.dropped ?? 0;
-  if (dropped > 0) return `${dropped} packets were dropped at a full backlog since boot`;
+  if ((facts.softnet?.dropped ?? 0) > 0) return "packets were dropped at a full backlog since boot";
   if (profile.service.runtime === "kubernetes") return "packets of pods wait in it";
   const steered = facts.nics.find(
     (nic) => nic.isPhysical && packetSteering(nic, facts, profile).cpus !== undefined,

@@ -10,7 +10,7 @@ const LEAST_PACKETS = 1_000_000;
 type Softnet = NonNullable<HostFacts["softnet"]>;
 
 /** Has the receive softirq run out of budget often enough that a longer one would help. */
-export function isSqueezed(softnet: HostFacts["softnet"]): softnet is Softnet {
+export function isSqueezed(softnet: HostFacts["softnet"]): boolean {
   return (
     softnet !== null &&
     softnet.processed >= LEAST_PACKETS &&
@@ -18,7 +18,10 @@ export function isSqueezed(softnet: HostFacts["softnet"]): softnet is Softnet {
   );
 }
 
-export function squeezeText({ processed, timeSqueezed }: Softnet): string {
+/** Without the counts: a reason is part of the plan, which must not go stale because packets came. */
+export const SQUEEZED = `more than one run of the receive softirq in ${PACKETS_PER_SQUEEZE} packets ended with work left`;
+
+function squeezeText({ processed, timeSqueezed }: Softnet): string {
   return `${timeSqueezed} runs of the receive softirq ended with work left, for ${processed} packets`;
 }
 

@@ -13,6 +13,7 @@ import { describeWith, program } from "../../helpers/needs.ts";
 import { toolHost } from "../../helpers/tool-host.ts";
 import {
   E1000E_RINGS,
+  ENA_STATISTICS,
   IGB_CHANNELS,
   IGB_RINGS,
   NOT_SUPPORTED,
@@ -116,6 +117,23 @@ describe("ethtool.ring.rx", () => {
       because: "10000 Mbit/s bring 4883 packets of 512 bytes in 2 ms, over 8 queues: 1024 each",
     });
     expect(decide(ethtoolRingRx, { current, nic: ten })).toMatchObject({ value: { value: 512 } });
+  });
+
+  it("names the allowances that are exceeded, as no ring can help those", () => {
+    const current = { value: 256, maximum: 8160 };
+    const nic = { exceeded: { pps_allowance_exceeded: 7 } };
+    expect(decide(ethtoolRingRx, { current, nic }).because).toMatch(
+      /; pps_allowance_exceeded: no setting can help, the instance type's allowance is exceeded$/,
+    );
+  });
+
+  it("shows what the NIC has lost as evidence", async () => {
+    const evidence = await ethtoolRingRx.evidence?.(printing(ENA_STATISTICS), TARGET);
+    expect(evidence).toBe(
+      "eno1 has counted no lost packet; bw_out_allowance_exceeded 52145, pps_allowance_exceeded 7: no setting can help, the instance type's allowance is exceeded",
+    );
+    const lossy = "NIC statistics:\n     rx_missed_errors: 12\n     rx_no_buffer_count: 0\n";
+    expect(await ethtoolRingRx.evidence?.(printing(lossy), TARGET)).toBe("eno1: rx_missed_errors 12");
   });
 
   it("stops at the device's maximum, and says so", () => {

@@ -94,6 +94,15 @@ describe("packet budgets", () => {
     expect(decide(netCoreNetdevBudget, { current: 300, softnet: young }).kind).toBe("leave");
   });
 
+  it("give the same reason while packets come, so that a reviewed plan does not go stale", () => {
+    const later = { ...squeezed, processed: 10_000_100, timeSqueezed: 1005 };
+    const at = (softnet: typeof squeezed) => decide(netCoreNetdevBudget, { current: 300, softnet });
+    expect(at(later)).toEqual(at(squeezed));
+    const dropping = (dropped: number) =>
+      decide(netCoreNetdevMaxBacklog, { current: 1000, softnet: { ...squeezed, dropped } });
+    expect(dropping(9)).toEqual(dropping(10));
+  });
+
   it("the backlog holds a millisecond of the link, where something uses it", () => {
     expect(decide(netCoreNetdevMaxBacklog, { current: 1000 }).kind).toBe("leave");
     const kubernetes = { service: { runtime: "kubernetes" } } as const;
