@@ -23,7 +23,7 @@ export interface Host {
   /** Replaces or creates a file atomically and durably; `undefined` removes it. @throws {TuningError} HOST_WRITE */
   writeConfigFile(path: string, text: string | undefined): Promise<void>;
   /**
-   * Runs a tool with arguments as they are, no shell, output bounded, 30 s at most.
+   * Runs a tool with arguments as they are, no shell, output bounded, 30 s at most (systemctl 120 s).
    * `undefined` when the tool is not installed or the host is not live. Never throws on a non-zero exit.
    */
   runTool(tool: string, args: readonly string[]): Promise<ToolResult | undefined>;

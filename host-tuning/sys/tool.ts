@@ -1,6 +1,12 @@
 import type { ToolResult } from "./host.ts";
 
 const TIMEOUT_MILLIS = 30_000;
+
+/**
+ * systemd reads every unit again before it answers daemon-reload, which under emulation on a starved machine took more
+ * than 30 s here; a reload that is given up and then happens all the same would be reported as a failure.
+ */
+const SYSTEMCTL_TIMEOUT_MILLIS = 120_000;
 /** Tools that ask every disk what is on it. */
 const SLOW_TOOLS: ReadonlyMap<string, number> = new Map([["update-grub", 300_000]]);
 
