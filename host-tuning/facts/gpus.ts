@@ -34,6 +34,12 @@ function mayBeGpu(pciClass: string | undefined, vendorId: string): boolean {
   return pciClass?.startsWith("0x12") === true && vendorId === "1002";
 }
 
+/** "Model: \t\t NVIDIA H100 80GB HBM3" */
+async function readModel(reader: FactReader, address: string): Promise<string | null> {
+  const text = await reader.text(`/proc/driver/nvidia/gpus/${address}/information`);
+  return /^Model:\s*(\S.*?)\s*$/m.exec(text ?? "")?.[1] ?? null;
+}
+
 async function readGpu(reader: FactReader, device: PciDevice): Promise<GpuFacts | undefined> {
   const directory = `${PCI_DIRECTORY}/${device.address}`;
   const vendorId = await readHexId(reader, `${directory}/vendor`);
@@ -48,6 +54,10 @@ async function readGpu(reader: FactReader, device: PciDevice): Promise<GpuFacts 
     readLinkSpeed(reader, `${directory}/max_link_speed`),
     readLinkWidth(reader, `${directory}/max_link_width`),
   ]);
+  const [driverVersion, model] = await Promise.all([
+    driver === undefined ? undefined : reader.label(`/sys/module/${driver}/version`),
+    vendorId === "10de" ? readModel(reader, device.address) : null,
+  ]);
   if (deviceId === undefined || SERVER_DISPLAY_CHIPS.has(`${vendorId}:${deviceId}`)) return undefined;
   return {
     pciAddress: device.address,
@@ -57,10 +67,13 @@ async function readGpu(reader: FactReader, device: PciDevice): Promise<GpuFacts 
     pciClass: device.pciClass ?? "",
     node: device.node,
     driver: driver ?? null,
+    driverVersion: driverVersion ?? null,
+    model,
     linkSpeed,
     linkWidth,
     maxLinkSpeed,
     maxLinkWidth,
+    isLinkNarrow: linkWidth === null || maxLinkWidth === null ? null : linkWidth < maxLinkWidth,
   };
 }
 

@@ -142,10 +142,18 @@ export const gpuFactsSchema = z.object({
   pciClass: z.string().describe("Six hexadecimal digits, 0x030200 is a 3D controller"),
   node: deviceNode,
   driver: z.string().nullable(),
+  driverVersion: z.string().nullable().describe("Of the driver's module, 580.65.06"),
+  model: z.string().nullable().describe("As NVIDIA's driver names it; null without that driver"),
   linkSpeed: z.string().nullable(),
   linkWidth: z.int().nullable(),
   maxLinkSpeed: z.string().nullable(),
   maxLinkWidth: z.int().nullable(),
+  isLinkNarrow: z
+    .boolean()
+    .nullable()
+    .describe(
+      "Fewer lanes than the GPU has: a slot, a riser or a fault. The speed alone tells nothing, as an idle GPU lowers it",
+    ),
 });
 
 /** Who else sets a knob: a file in sysctl.d, TuneD, irqbalance, kubelet and the like. */

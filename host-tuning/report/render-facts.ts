@@ -83,7 +83,7 @@ function sections(facts: HostFacts): string[] {
         gpu.deviceId,
         text(gpu.node),
         text(gpu.driver),
-        `${text(gpu.linkSpeed)} x${text(gpu.linkWidth)}`,
+        `${text(gpu.linkSpeed)} x${text(gpu.linkWidth)}${gpu.isLinkNarrow === true ? ` of x${text(gpu.maxLinkWidth)}` : ""}`,
       ]),
     ),
     ...section(

@@ -56,10 +56,13 @@ export const GPU_FACTS: GpuFacts = {
   pciClass: "0x030200",
   node: 0,
   driver: "nvidia",
+  driverVersion: "580.65.06",
+  model: "NVIDIA H100 80GB HBM3",
   linkSpeed: null,
   linkWidth: null,
   maxLinkSpeed: null,
   maxLinkWidth: null,
+  isLinkNarrow: null,
 };
 
 /** A host with a double of nvidia-smi, and one of systemctl that knows oneshot units. */

@@ -123,10 +123,13 @@ describe("readGpus()", () => {
         pciClass: "0x030200",
         node: 1,
         driver: "nvidia",
+        driverVersion: null,
+        model: null,
         linkSpeed: "2.5 GT/s PCIe",
         linkWidth: 16,
         maxLinkSpeed: "32.0 GT/s PCIe",
         maxLinkWidth: 16,
+        isLinkNarrow: false,
       },
       {
         pciAddress: "0000:c2:00.0",
@@ -136,11 +139,36 @@ describe("readGpus()", () => {
         pciClass: "0x120000",
         node: 1,
         driver: null,
+        driverVersion: null,
+        model: null,
         linkSpeed: null,
         linkWidth: null,
         maxLinkSpeed: null,
         maxLinkWidth: null,
+        isLinkNarrow: null,
       },
+    ]);
+  });
+
+  test("reads the driver's version and name for it, and a link with fewer lanes than the GPU has", async () => {
+    const { gpus } = await factsOf({
+      ...pciDevice(
+        "0000:06:00.0",
+        {
+          class: "0x030200\n",
+          vendor: "0x10de\n",
+          device: "0x2330\n",
+          current_link_width: "8\n",
+          max_link_width: "16\n",
+        },
+        "nvidia",
+      ),
+      "/sys/module/nvidia/version": "580.65.06\n",
+      "/proc/driver/nvidia/gpus/0000:06:00.0/information":
+        "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 171\nGPU UUID: \t GPU-1\n",
+    });
+    expect(gpus).toMatchObject([
+      { driverVersion: "580.65.06", model: "NVIDIA H100 80GB HBM3", isLinkNarrow: true },
     ]);
   });
 

@@ -27,10 +27,13 @@ const facts = sampleFacts({
       pciClass: "0x030200",
       node: null,
       driver: null,
+      driverVersion: null,
+      model: null,
       linkSpeed: null,
       linkWidth: null,
       maxLinkSpeed: null,
       maxLinkWidth: null,
+      isLinkNarrow: null,
     },
   ],
 });

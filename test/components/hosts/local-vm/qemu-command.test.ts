@@ -49,6 +49,19 @@ describe("renderQemuArguments()", () => {
     expect(matching(args, /^igb,/)).toHaveLength(1);
   });
 
+  test("gives a dual-port disk two controllers on one medium, and others one", () => {
+    const args = renderQemuArguments(
+      machine({ nvmeDisks: [{ numaNode: 0 }, { numaNode: 1, controllers: 2 }] }),
+    );
+    expect(matching(args, /^nvme-subsys,/)).toEqual(["nvme-subsys,id=nvmesubsys1,nqn=bedplate1"]);
+    const controllers = matching(args, /^nvme,/);
+    expect(controllers).toHaveLength(3);
+    expect(controllers.filter((text) => text.includes("subsys=nvmesubsys1"))).toHaveLength(2);
+    const [first, second] = matching(args, /^nvme-ns,/);
+    expect(first).not.toContain("shared=on");
+    expect(second).toContain("shared=on");
+  });
+
   test("never opens a port beyond loopback nor a way out but the artifacts", () => {
     const [netdev = ""] = matching(renderQemuArguments(machine()), /^user,/);
     const parts = netdev.split(",");
