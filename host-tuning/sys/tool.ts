@@ -3,12 +3,13 @@ import type { ToolResult } from "./host.ts";
 const TIMEOUT_MILLIS = 30_000;
 
 /**
- * systemd reads every unit again before it answers daemon-reload, which under emulation on a starved machine took more
- * than 30 s here; a reload that is given up and then happens all the same would be reported as a failure.
+ * Tools that take longer. update-grub asks every disk what is on it. systemd reads every unit again before it answers
+ * daemon-reload, which under emulation on a starved machine took more than 30 s; one that was given up happens all the same.
  */
-const SYSTEMCTL_TIMEOUT_MILLIS = 120_000;
-/** Tools that ask every disk what is on it. */
-const SLOW_TOOLS: ReadonlyMap<string, number> = new Map([["update-grub", 300_000]]);
+const SLOW_TOOLS: ReadonlyMap<string, number> = new Map([
+  ["systemctl", 120_000],
+  ["update-grub", 300_000],
+]);
 
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
