@@ -26,7 +26,7 @@ export async function takeBackOverdue(
   ];
   if (overdue.length === 0) return [];
   using journal = new JournalWriter(host, content);
-  const because = `no confirmation by ${whenOf(overdue)}`;
+  const because = whyOverdue(overdue, run.bootId);
   const entries = await run.timed(
     "take back",
     async () => await takeBack(overdue, { host, knobs, state, journal, run, because }),
@@ -37,16 +37,16 @@ export async function takeBackOverdue(
   return overdue.map((group) => stateOf(group, hasFailed ? "waiting" : "taken-back", told));
 }
 
-/** The last deadline that went by, or the boot that ended before it. */
-function whenOf(groups: readonly PendingGroup[]): string {
-  const [last] = groups
-    .map((group) => deadlineOf(group) ?? group.record.at)
+/** Why nobody can confirm them any more. */
+function whyOverdue(groups: readonly PendingGroup[], bootId: string | null): string {
+  const boots = new Set(groups.map(({ record, trial }) => (trial ?? record).bootId));
+  const ended = [...boots].filter((boot) => boot !== bootId).map((boot) => boot?.slice(0, 8) ?? "unknown");
+  if (ended.length > 0) return `boot ${ended.join(", ")} ended before it was confirmed`;
+  const [last = "its deadline"] = groups
+    .flatMap((group) => deadlineOf(group) ?? [])
     .toSorted()
     .toReversed();
-  const boots = new Set(
-    groups.map(({ record, trial }) => (trial ?? record).bootId?.slice(0, 8) ?? "unknown"),
-  );
-  return `${last?.replace(/\.\d+Z$/, "Z") ?? "then"} in boot ${[...boots].join(", ")}`;
+  return `no confirmation by ${last.replace(/\.\d+Z$/, "Z")}`;
 }
 
 function isPast(deadline: string | null): boolean {
