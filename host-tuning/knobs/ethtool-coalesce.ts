@@ -21,6 +21,9 @@ const PACKETS_PER_POLL = 64;
 /** Drivers whose 1 to 4 microseconds are modes that find the delay by themselves, not a delay. */
 const MODE_DRIVERS: ReadonlySet<string> = new Set(["e1000", "e1000e", "igb", "igbvf", "igc"]);
 
+/** Drivers whose hardware cannot do without a delay: igbvf takes 0 and gives 1, which it would not take (Linux 6.1). */
+const DELAYING_DRIVERS: ReadonlySet<string> = new Set(["igbvf"]);
+
 const SOURCES = [
   "https://man7.org/linux/man-pages/man8/ethtool.8.html",
   "https://docs.kernel.org/networking/ethtool-netlink.html#coalesce-get",
@@ -197,18 +200,20 @@ function desiredDelay(
       return leave("the driver's own default weighs delay against interrupts already");
     case "latency": {
       const hasOwnCpus = profile.cpu.reserved !== undefined && profile.cpu.reserved !== "";
-      const micros = hasOwnCpus ? 0 : SHORT_MICROS;
+      const canBeZero = !DELAYING_DRIVERS.has(nic.driver ?? "");
+      const micros = hasOwnCpus && canBeZero ? 0 : SHORT_MICROS;
       if (current.micros < micros && !isMode && current.isAdaptive !== true) {
         return leave(
           `host has ${current.micros}, below the ${micros} wanted: a queue may interrupt that often`,
         );
       }
-      return setTo(
-        { micros },
-        hasOwnCpus
+      const because =
+        micros === 0
           ? `interrupts have CPUs ${profile.cpu.reserved} to themselves: no packet waits`
-          : `at most ${1e6 / SHORT_MICROS} interrupts a second on a CPU that the service needs too`,
-      );
+          : canBeZero
+            ? `at most ${1e6 / SHORT_MICROS} interrupts a second on a CPU that the service needs too`
+            : `${nic.driver}'s hardware cannot do without a delay; the shortest that it keeps`;
+      return setTo({ micros }, because);
     }
     case "throughput":
     case "gpu": {

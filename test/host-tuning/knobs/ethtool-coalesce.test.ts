@@ -75,6 +75,13 @@ describe("ethtool.coalesce.rx-usecs", () => {
     expect(decide(ethtoolCoalesceRxUsecs, { micros: 50 }, latency)).toMatchObject({ value: { micros: 10 } });
   });
 
+  it("is never 0 with a driver that gives 1 for it", () => {
+    const reserved = { ...latency, cpu: { reserved: "8-9" } };
+    expect(decide(ethtoolCoalesceRxUsecs, { micros: 3 }, reserved, { driver: "igbvf" })).toMatchObject({
+      value: { micros: 10 },
+    });
+  });
+
   it("never lengthens a shorter delay for latency, but knows igb's modes for what they are", () => {
     expect(decide(ethtoolCoalesceRxUsecs, { micros: 2 }, latency).kind).toBe("leave");
     const igb = { driver: "igb" };
