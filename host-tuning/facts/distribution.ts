@@ -32,6 +32,48 @@ export async function readDistribution(reader: FactReader): Promise<HostFacts["d
   };
 }
 
+/** Distributions that the agent is made for, each from the release on whose kernel and systemd it is tested or read. */
+const SUPPORTED: Readonly<Record<string, { readonly name: string; readonly since: string }>> = {
+  debian: { name: "Debian", since: "12" },
+  ubuntu: { name: "Ubuntu", since: "22.04" },
+  amzn: { name: "Amazon Linux", since: "2023" },
+  rhel: { name: "Red Hat Enterprise Linux", since: "9" },
+  centos: { name: "CentOS Stream", since: "9" },
+  rocky: { name: "Rocky Linux", since: "9" },
+  almalinux: { name: "AlmaLinux", since: "9" },
+  ol: { name: "Oracle Linux", since: "9" },
+};
+
+/**
+ * Why this distribution is not one to change settings on; `undefined` where it is, and where nothing says which it is.
+ * A release that names no version (Debian testing) is newer than all that do.
+ */
+export function refusalOf(distribution: HostFacts["distribution"]): string | undefined {
+  if (distribution === null) return undefined;
+  const known = Object.values(SUPPORTED)
+    .map(({ name, since }) => `${name} ${since}`)
+    .join(", ");
+  const found = distribution.prettyName ?? `${distribution.id} ${distribution.versionId ?? ""}`.trim();
+  const supported = Object.hasOwn(SUPPORTED, distribution.id) ? SUPPORTED[distribution.id] : undefined;
+  const refusal = `the host runs ${found}; the agent knows ${known} and their later releases`;
+  if (supported === undefined) return refusal;
+  const isOld =
+    distribution.versionId !== null && compareVersions(distribution.versionId, supported.since) < 0;
+  return isOld ? refusal : undefined;
+}
+
+/** 22.04 before 24.04, 9.4 after 9; a part that is no number counts as 0. */
+function compareVersions(a: string, b: string): number {
+  const parts = (version: string): number[] =>
+    version.split(".").map((part) => Number.parseInt(part, 10) || 0);
+  const [left, right] = [parts(a), parts(b)];
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
 /**
  * Is systemd in charge: /run/systemd/system exists, as sd_booted(3) checks. A tree that was never booted (an image
  * mounted somewhere) has no /run; there /sbin/init says what would be.

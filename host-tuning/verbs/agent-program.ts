@@ -128,6 +128,7 @@ function addChangingVerbs(program: Command): void {
         "profile",
       ),
     )
+    .option("--any-distribution", "go on where the distribution is none that the agent is made for")
     .option(...ALL)
     .option(...LOG_JSON)
     .addHelpText("after", examples("apply", "apply --plan plan.json", "apply --phase early --log-json"))

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { applyPlan } from "../engine/apply-plan.ts";
 import { parsePlan } from "../engine/plan-file.ts";
 import { exitCodeOf } from "../engine/report-of.ts";
-import { InputError } from "../errors.ts";
+import { InputError, TuningError } from "../errors.ts";
 import type { ExitCode } from "../exit-code.ts";
+import { refusalOf } from "../facts/distribution.ts";
 import { KNOBS } from "../knobs/index.ts";
 import type { HostReport } from "../report/host-report.ts";
 import { renderReport } from "../report/render-report.ts";
@@ -22,6 +23,8 @@ import { watcher } from "./watcher.ts";
 
 export interface ApplyOptions extends PlanningOptions {
   readonly plan?: string;
+  /** Go on where the distribution is none that the agent is made for. */
+  readonly anyDistribution?: boolean;
 }
 
 /** Brings the host to its plan and reports every value as it was read back. */
@@ -40,12 +43,29 @@ export async function apply(options: ApplyOptions): Promise<ExitCode> {
 async function applyAsAsked(options: ApplyOptions): Promise<HostReport> {
   const observer = watcher(options);
   if (options.plan !== undefined) {
-    return applyPlan({ ...(await inputOfPlan(options, options.plan)), observer });
+    return applyPlan({ ...onKnownHost(await inputOfPlan(options, options.plan), options), observer });
   }
-  if (options.phase !== "all") return applyPlan({ ...(await readVerbInput(options)), observer });
-  const early = await applyPlan({ ...(await readVerbInput({ ...options, phase: "early" })), observer });
-  const late = await applyPlan({ ...(await readVerbInput({ ...options, phase: "late" })), observer });
+  const inputOf = async (phase: ApplyOptions["phase"]): Promise<VerbInput> =>
+    onKnownHost(await readVerbInput({ ...options, phase }), options);
+  if (options.phase !== "all") return applyPlan({ ...(await inputOf(options.phase)), observer });
+  const early = await applyPlan({ ...(await inputOf("early")), observer });
+  const late = await applyPlan({ ...(await inputOf("late")), observer });
   return joinPhases(early, late);
+}
+
+/**
+ * Looking is free everywhere; writing is for distributions whose files and boot loaders the agent knows.
+ *
+ * @throws {TuningError} UNSUPPORTED_HOST
+ */
+function onKnownHost<T extends VerbInput>(input: T, { anyDistribution }: ApplyOptions): T {
+  const refusal = anyDistribution === true ? undefined : refusalOf(input.facts.distribution);
+  if (refusal === undefined) return input;
+  throw new TuningError(
+    "UNSUPPORTED_HOST",
+    "/etc/os-release",
+    `Cannot apply: ${refusal}. facts, plan and verify work; apply --any-distribution goes on all the same`,
+  );
 }
 
 /** A saved plan brings its own profile and phase; its steps are only compared. */

@@ -25,6 +25,7 @@ export async function runVerb(options: CommonOptions, work: () => Promise<ExitCo
 
 export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof InputError) return EXIT_CODE.badInput;
+  if (error instanceof TuningError && error.code === "UNSUPPORTED_HOST") return EXIT_CODE.badInput;
   if (error instanceof TuningError && error.code === "PLAN_STALE") return EXIT_CODE.drift;
   return EXIT_CODE.failed;
 }
