@@ -18,6 +18,7 @@ export const writeSchema = z.discriminatedUnion("kind", [
     path: z.string(),
     text: z.string().nullable().describe("null: the file is removed"),
     reload: z.array(command).optional(),
+    reloadAtOnce: z.literal(true).optional(),
   }),
   z.strictObject({
     kind: z.literal("tool"),

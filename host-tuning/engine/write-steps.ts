@@ -38,6 +38,9 @@ async function perform(host: LiveHost, write: Write): Promise<void> {
     case "config-file":
       if ((await host.readText(write.path)) !== write.text)
         await host.writeConfigFile(write.path, write.text);
+      // A captured tree has no daemon that could take notice.
+      if (write.reloadAtOnce === true && host.isLive)
+        for (const command of write.reload ?? []) await runOrThrow(host, command);
       return;
     case "tool":
       await runOrThrow(host, write.command);
@@ -80,7 +83,8 @@ export async function reloadAfter(host: LiveHost, attempts: readonly Attempt[]):
   for (const attempt of attempts) {
     if (attempt.error !== undefined) continue;
     for (const write of attempt.decision.writes) {
-      if (write.kind === "config-file") attempt.error ??= await reload.run(write.reload ?? []);
+      if (write.kind === "config-file" && write.reloadAtOnce !== true)
+        attempt.error ??= await reload.run(write.reload ?? []);
     }
     for (const { original } of attempt.decision.putBack?.restores ?? []) {
       if (original.kind === "config-file") attempt.error ??= await reload.run(original.reload);

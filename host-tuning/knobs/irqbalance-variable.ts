@@ -62,6 +62,7 @@ function writesOf({ names, fileName, renderText }: IrqbalanceVariable, value: st
       kind: "config-file",
       path: `${stem}.conf`,
       text: [WRITTEN_BY_US, "[Service]", `EnvironmentFile=${stem}.env`, ""].join("\n"),
+      reloadAtOnce: true,
       reload: [
         ["systemctl", "daemon-reload"],
         ["systemctl", "try-restart", UNIT],

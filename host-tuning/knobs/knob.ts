@@ -76,6 +76,11 @@ export interface ConfigFileWrite {
   readonly kind: "config-file";
   readonly path: string;
   readonly text: string;
+  /**
+   * The daemon has to take notice before the next step is written, and not after all of them: irqbalance would move an
+   * interrupt that is pinned before it is told to leave it.
+   */
+  readonly reloadAtOnce?: true;
   /** Commands that make a daemon take notice, after the write and after a rollback. */
   readonly reload?: readonly (readonly [tool: string, ...args: string[]])[];
 }
