@@ -46,7 +46,80 @@ export const DECLINED: readonly DeclinedSetting[] = [
     because: "a matter of how addresses are routed, not of speed: the network's owner decides",
     anchors: { TuneD: "2 (openshift)" },
   },
+  {
+    id: "net.core.rmem_default",
+    family: "net",
+    because: "takes TCP's automatic sizing from every socket that asks for nothing; the limits have knobs",
+    anchors: { TuneD: "262144 (mssql, oracle)" },
+  },
+  {
+    id: "net.core.wmem_default",
+    family: "net",
+    because: "takes TCP's automatic sizing from every socket that asks for nothing; the limits have knobs",
+    anchors: { TuneD: "262144 (mssql, oracle)" },
+  },
+  {
+    id: "net.ipv4.udp_mem",
+    family: "net",
+    because: "MCP is served over TCP, and the kernel sizes UDP's share by memory",
+    anchors: { bpftune: "grows it under pressure" },
+  },
+  {
+    id: "net.ipv4.ipfrag_high_thresh",
+    family: "net",
+    because: "TCP sends no fragments; where they come, the path's MTU is what to mend",
+    anchors: { bpftune: "grows it when fragments are lost" },
+  },
+  {
+    id: "net.ipv4.tcp_fastopen",
+    family: "net",
+    because: "the listener has to ask for it too, which Node.js cannot, and middleboxes drop it",
+    anchors: { TuneD: "3 (network-latency)" },
+  },
+  {
+    id: "net.ipv4.tcp_syn_retries",
+    family: "net",
+    because: "more retries only find a dead peer later; clients of this kind have timeouts of their own",
+    anchors: { saptune: "8" },
+  },
+  // vm
+  {
+    id: "vm.vfs_cache_pressure",
+    family: "vm",
+    because: "no workload here keeps more in directory caches than the default lets it",
+    anchors: {},
+  },
   // kernel
+  {
+    id: "kernel.threads-max",
+    family: "kernel",
+    because: "the kernel sizes it by memory, far above what a service's own limit (TasksMax) lets through",
+    anchors: {},
+  },
+  {
+    id: "sched.base_slice_ns",
+    family: "kernel",
+    because: "in debugfs, moved twice and renamed with the scheduler: no interface to keep a promise on",
+    anchors: { TuneD: "scheduler plugin, by kernel version" },
+  },
+  {
+    id: "kernel.sched_autogroup_enabled",
+    family: "kernel",
+    because: "acts on login sessions only; a service of systemd is in a control group of its own",
+    anchors: { TuneD: "0 (postgresql)" },
+  },
+  {
+    id: "timedatectl NTP",
+    family: "kernel",
+    because: "the distribution's own time service, checked by whoever runs it: nothing to compute",
+    anchors: { rpk: "checks it" },
+  },
+  {
+    id: "journald.conf",
+    family: "systemd",
+    because: "what is logged and how long it is kept is the operator's policy",
+    anchors: {},
+  },
   {
     id: "kernel.sched_rt_runtime_us",
     family: "kernel",
@@ -146,6 +219,18 @@ export const DECLINED: readonly DeclinedSetting[] = [
     anchors: { TuneD: "uncore plugin" },
   },
   // boot
+  {
+    id: "tsc=reliable",
+    family: "boot",
+    because: "turns the watchdog off that finds a clock gone wrong; the clock source itself has a knob",
+    anchors: { NTO: "by RealTime hint", "EKS AMI": "with clocksource=tsc" },
+  },
+  {
+    id: "rcupdate.rcu_normal_after_boot",
+    family: "boot",
+    because: "for CPUs without a tick under real-time load, where rcu_nocbs, which has a knob, does the work",
+    anchors: { TuneD: "cpu-partitioning, realtime" },
+  },
   {
     id: "idle=poll",
     family: "boot",

@@ -35,6 +35,8 @@ export const irqbalanceIrqbalanceBannedCpulist = defineKnob<string>({
   isReversible: true,
   risk: { level: "low", what: "the CPUs that are left take all interrupts" },
   anchors: {
+    rpk: "bans the interrupts it pins, in the configuration file",
+    "perftune.py": "adds --banirq for the interrupts it pins",
     TuneD: "the isolated CPUs, in cpu-partitioning",
     NTO: "the isolated CPUs; one of its scripts still writes the old name",
   },

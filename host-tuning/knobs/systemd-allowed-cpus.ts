@@ -36,6 +36,10 @@ export const systemdAllowedCpus = defineKnob<string>({
   survivesReboot: true,
   isReversible: true,
   risk: { level: "medium", what: "the service cannot use the CPUs of the other nodes, however busy it is" },
+  anchors: {
+    TuneD: "CPUAffinity of systemd itself (cpu-partitioning)",
+    NTO: "systemd.cpu_affinity= at boot",
+  },
   kernelDefault: "all online CPUs",
   kernelRange: "systemd 244 and newer with cgroup v2 and its cpuset controller",
   sources: [
