@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { applyPlan } from "../../../host-tuning/engine/apply-plan.ts";
+import { isGoneAfterReboot } from "../../../host-tuning/engine/journal-state.ts";
 import { rollbackHost } from "../../../host-tuning/engine/rollback-host.ts";
 import type { HostFacts } from "../../../host-tuning/facts/host-facts.ts";
 import { cpusetCpusPartition } from "../../../host-tuning/knobs/cpuset-cpus-partition.ts";
@@ -68,6 +69,12 @@ describe("the service's slice", () => {
       [["systemctl", "start", "bedplate.slice"], ["systemctl", "daemon-reload"], true],
       "/etc/systemd/system/mcp-service.service.d/50-bedplate-slice.conf",
     ]);
+  });
+
+  it("is undone after a reboot as well, as its files start it again", () => {
+    const undo: [string, ...string[]] = ["systemctl", "stop", "x"];
+    expect(isGoneAfterReboot({ kind: "tool", undo, survivesReboot: true })).toBe(false);
+    expect(isGoneAfterReboot({ kind: "tool", undo })).toBe(true);
   });
 
   it("shows where the process is while the configuration says another slice", async () => {
