@@ -56,7 +56,8 @@ export async function rollbackHost(input: RollbackInput): Promise<HostReport> {
     await run.timed("restore", async () => {
       for (const [index, outstanding] of ordered.entries()) {
         input.observer?.onProgress?.(index, ordered.length, outstanding.key);
-        results.push(await restore(host, outstanding, run.bootId));
+        const result = await restore(host, outstanding, run.bootId);
+        results.push(await forgiven(input, result));
       }
     });
     const failedReloads = await run.timed("reload", async () => await runReloads(host, results));
@@ -100,6 +101,26 @@ async function forgetPending(
   journal.append([{ ...base, groups, because: "everything was rolled back", refused: [] }]);
   journal.sync();
   await stopTimers(host, timersOf([...pending.values()]));
+}
+
+/**
+ * A tool cannot undo what it did to a device that is gone (a virtual function, an unplugged NIC), and has not to: whether
+ * it is gone, its knob says.
+ */
+async function forgiven({ host, knobs }: RollbackInput, result: Result): Promise<Result> {
+  const { id, original } = result.outstanding;
+  const [, knobId, target] = /^tool:([^[]+)\[(.*)\]#\d+$/.exec(id) ?? [];
+  const knob = knobs.find((candidate) => candidate.id === knobId);
+  if (result.error === undefined || original.kind !== "tool") return result;
+  if (knob === undefined || target === undefined) return result;
+  try {
+    if ((await knob.read(host, { name: target })) !== undefined) return result;
+  } catch {
+    // What cannot be read may well be there still: the undo's own error counts.
+    return result;
+  }
+  const because = `${target} is not there any more`;
+  return { ...result, error: undefined, restoration: { kind: "gone", because } };
 }
 
 async function restore(

@@ -91,3 +91,34 @@ describe("a knob whose targets another knob's write changes", () => {
     expect(outcomesOf(applied)).toEqual({ "demo.queues": "already-right", "demo.per-nic[old0]": "changed" });
   });
 });
+
+/** A setting that only a tool can change, of a device that may be unplugged. */
+function toolKnob(): AnyKnob {
+  const path = "/sys/class/net/gone0/mtu";
+  return defineKnob<number>({
+    ...numberKnob("tool", 7),
+    id: "demo.tool",
+    scope: "nic",
+    value: z.int(),
+    targets: () => [{ name: "gone0" }],
+    async read(host) {
+      const text = await host.readText(path);
+      return text === undefined ? undefined : Number(text.trim());
+    },
+    desired: () => ({ kind: "set", value: 7, because: "demonstrated" }),
+    writes: () => [{ kind: "tool", command: ["true"], undo: ["false"] }],
+  });
+}
+
+describe("rollback of what a tool did to a device", () => {
+  it("never fails for one that is gone, and does for one that is there", async () => {
+    await using root = await demoRoot({ "/sys/class/net/gone0/mtu": "1\n" });
+    const engine = engineOn(root.root);
+    await engine.apply({ knobs: [toolKnob()] });
+    expect((await engine.rollback({ knobs: [toolKnob()] })).counts.failed).toBe(1);
+    await root.remove("/sys/class/net/gone0");
+    const back = await engine.rollback({ knobs: [toolKnob()] });
+    expect(back.counts.failed).toBe(0);
+    expect(back.entries[0]?.because).toBe("gone0 is not there any more");
+  });
+});
