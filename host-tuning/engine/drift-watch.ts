@@ -116,13 +116,17 @@ function timesOf(
   }
   const isSeenGood = last !== undefined && last.bootId === bootId && known === undefined;
   const lastGoodAt = isSeenGood && last.startedAt > setAt ? last.startedAt : setAt;
-  return { lastGoodAt, firstSeenAt: now.toISOString() };
+  // An apply that ended while this look was on its way: the look began before, and saw it after.
+  const seenAt = now.toISOString();
+  return { lastGoodAt, firstSeenAt: seenAt > lastGoodAt ? seenAt : lastGoodAt };
 }
 
 function pathsOf(key: string, journal: JournalState): string[] {
   return [...journal.originals.values()]
     .filter((outstanding) => outstanding.key === key)
-    .flatMap(({ original }) => (original.kind === "tool" || original.kind === "boot-entries" ? [] : [original.path]));
+    .flatMap(({ original }) =>
+      original.kind === "tool" || original.kind === "boot-entries" ? [] : [original.path],
+    );
 }
 
 /** A yield ends when somebody applied since: then the setting is wanted again. */

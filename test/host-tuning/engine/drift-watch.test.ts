@@ -164,6 +164,14 @@ describe("watchDrift()", () => {
     expect(report.standing).toBe(1);
   });
 
+  it("never sees a change before it was last right, also when an apply ended meanwhile", async () => {
+    await using host = await demoRoot();
+    await engineOn(host.root).apply();
+    await host.write(PATH, "64\n");
+    const [entry] = (await look(host, { atMinute: -5 })).entries;
+    expect(entry?.firstSeenAt).toBe(entry?.lastGoodAt);
+  });
+
   it("starts anew from a state that it cannot read", async () => {
     await using host = await demoRoot();
     await engineOn(host.root).apply();
