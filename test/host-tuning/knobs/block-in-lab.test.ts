@@ -40,6 +40,9 @@ interface Line {
 describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
   let lab: Lab;
   let files: string;
+  /** Heads of the two disks; controllers are numbered in the order in which they answer. */
+  let blank = "";
+  let precious = "";
 
   beforeAll(async () => {
     files = await mkdtemp(join(tmpdir(), "bedplate-block-"));
@@ -60,6 +63,7 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
     const module = resolve(import.meta.dirname, "../../fixtures/kernel-modules/fakepci.c");
     await lab.vm.copyIn(module, "/root/fakepci.c");
     await guest("mkdir -p /opt/bedplate && tar xzf /root/agent.tar.gz -C /opt/bedplate");
+    [blank = "", precious = ""] = (await guest("ls /sys/block | grep -E '^nvme[0-9]+n1$'")).split("\n");
   }, LAB_TIMEOUT_MILLIS);
 
   afterAll(async () => {
@@ -95,8 +99,8 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
   it(
     "refuses a disk that holds data, by name, and writes to none",
     async () => {
-      await guest("echo precious | dd of=/dev/nvme1n1 bs=4096 seek=20 conv=notrunc");
-      const before = await guest("sha256sum /dev/nvme0n1 /dev/nvme1n1");
+      await guest(`echo precious | dd of=/dev/${precious} bs=4096 seek=20 conv=notrunc`);
+      const before = await guest(`sha256sum /dev/${blank} /dev/${precious}`);
       const lines = await apply();
       expect(ofStore(lines)).toEqual({
         "nvme.array": "failed",
@@ -104,9 +108,9 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
         "nvme.mount": "failed",
       });
       expect(lines.find(({ key }) => key.startsWith("nvme.array"))?.because).toContain(
-        "nvme1n1 has no signature but is not blank",
+        `${precious} has no signature but is not blank`,
       );
-      expect(await guest("sha256sum /dev/nvme0n1 /dev/nvme1n1")).toBe(before);
+      expect(await guest(`sha256sum /dev/${blank} /dev/${precious}`)).toBe(before);
       expect(await guest(`test ! -e ${MOUNT}; cat /proc/mdstat 2>/dev/null || true`)).not.toContain("active");
 
       // The same run: what a scheduler does on a multipath head, and on its two paths.
@@ -136,7 +140,7 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
   it(
     "makes blank disks into one array, file system and mount, aligned, and finds them right again",
     async () => {
-      await guest("dd if=/dev/zero of=/dev/nvme1n1 bs=4096 seek=20 count=1 conv=notrunc");
+      await guest(`dd if=/dev/zero of=/dev/${precious} bs=4096 seek=20 count=1 conv=notrunc`);
       expect(ofStore(await apply())).toEqual({
         "nvme.array": "changed",
         "nvme.filesystem": "changed",
