@@ -4,13 +4,14 @@ import { intelIommu } from "../../../host-tuning/knobs/intel-iommu.ts";
 import { iommu } from "../../../host-tuning/knobs/iommu.ts";
 import { nvmeCoreIoTimeout } from "../../../host-tuning/knobs/nvme-core-io-timeout.ts";
 import { processorMaxCstate } from "../../../host-tuning/knobs/processor-max-cstate.ts";
+import type { HostProfileInput } from "../../../host-tuning/profile/host-profile.ts";
 import { GIB, decide, valueSet } from "../../helpers/decide.ts";
 import { factsOfShape, sampleDisk } from "../../helpers/facts.ts";
 
 const LARGE = factsOfShape({ nodes: 2, memoryBytes: 64 * GIB });
-const WITH_VFIO = {
+const WITH_VFIO: Partial<HostProfileInput> = {
   sriov: [{ match: { name: "eno1" }, virtualFunctions: 4, driver: "vfio-pci" }],
-} as const;
+};
 
 function pages(facts: typeof LARGE, perNode: number, sizeKiB: 2048 | 1_048_576 = 1_048_576) {
   return decide(hugepages, { facts, profile: { hugepages: { sizeKiB, perNode } }, current: "not set" });
