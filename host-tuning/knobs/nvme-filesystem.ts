@@ -95,8 +95,8 @@ export const nvmeFilesystem = defineKnob<string>({
     const command = type === "xfs" ? mkfsXfs(uuid, device, disks) : mkfsExt4(uuid, device, disks);
     const settle: ToolWrite["command"] = ["udevadm", "settle", "--timeout=20"];
     return [
-      // What the file system came to hold is nobody's to erase: taking it back only looks whether it is there.
-      { kind: "tool", command, undo: ["blkid", "--probe", device] },
+      // What the file system came to hold is nobody's to erase, so that taking it back does nothing to it.
+      { kind: "tool", command, undo: settle },
       { kind: "tool", command: settle, undo: settle },
     ];
   },

@@ -52,8 +52,8 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
       memoryMiB: 2048,
       userData: "#cloud-config\n{}\n",
       nvmeDisks: [
-        { sizeMiB: 256, numaNode: 0 },
-        { sizeMiB: 256, numaNode: 1, controllers: 2 },
+        { sizeMiB: 512, numaNode: 0 },
+        { sizeMiB: 512, numaNode: 1, controllers: 2 },
       ],
       image: { extraPackages: ["gcc", "linux-headers-amd64", "make", "mdadm", "xfsprogs"] },
       kernelArguments: ["nvme_core.multipath=Y"],
@@ -95,6 +95,13 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
         .filter(({ key }) => key.startsWith("nvme."))
         .map(({ key, outcome }) => [key.replace(/\[.*/, ""), outcome]),
     );
+
+  /** For the message of a failed expectation. */
+  const reasons = (lines: readonly Line[]): string =>
+    lines
+      .filter(({ key, outcome }) => key.startsWith("nvme.") && outcome === "failed")
+      .map(({ because }) => because)
+      .join("\n");
 
   it(
     "refuses a disk that holds data, by name, and writes to none",
@@ -141,7 +148,8 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
     "makes blank disks into one array, file system and mount, aligned, and finds them right again",
     async () => {
       await guest(`dd if=/dev/zero of=/dev/${precious} bs=4096 seek=20 count=1 conv=notrunc`);
-      expect(ofStore(await apply())).toEqual({
+      const made = await apply();
+      expect(ofStore(made), reasons(made)).toEqual({
         "nvme.array": "changed",
         "nvme.filesystem": "changed",
         "nvme.mount": "changed",
@@ -172,7 +180,8 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
       expect(await guest(`grep -c ' ${MOUNT} ' /proc/mounts || true`)).toBe("0");
       expect(await guest("ls /etc/systemd/system/*.mount 2>/dev/null || true")).toBe("");
       expect(await guest("cat /proc/mdstat")).not.toContain("active");
-      expect(ofStore(await apply())).toEqual({
+      const again = await apply();
+      expect(ofStore(again), reasons(again)).toEqual({
         "nvme.array": "changed",
         "nvme.filesystem": "already-right",
         "nvme.mount": "changed",
