@@ -1,6 +1,6 @@
 import type { ServiceNamespace } from "../namespaces/service-namespace.ts";
 import { tint } from "./colour.ts";
-import { plural, printable, renderTable, valueCell } from "./table.ts";
+import { PAGE_COLUMNS, plural, printable, renderTable, valueCell, wrap } from "./table.ts";
 
 const COLUMNS = [
   { title: "in its namespace", maxColumns: 40 },
@@ -34,5 +34,5 @@ function renderOne(found: ServiceNamespace, all: boolean): string {
     column === 3 ? tint(shown[row]?.isInForce === true ? "quiet" : "warning", text) : text,
   );
   const count = missing.length === 0 ? "" : ` (${plural(missing.length, "value")} not in force)`;
-  return `\n${tint("strong", title)}${count}\n${printable(found.because)}\n${rows.length === 0 ? "" : `\n${table}\n`}`;
+  return `\n${tint("strong", title)}${count}\n${wrap(printable(found.because), PAGE_COLUMNS).join("\n")}\n${rows.length === 0 ? "" : `\n${table}\n`}`;
 }

@@ -74,7 +74,7 @@ describe("npm run new:knob", () => {
     });
 
   it("writes knob, test and registry lines that load, in the registry's order and format", async () => {
-    const run = scaffold("vm.min_free_kbytes", "--title", "Memory kept free", "--unit", "KiB");
+    const run = scaffold("vm.user_reserve_kbytes", "--title", "Memory kept for the user", "--unit", "KiB");
     expect(run.stderr).toBe("");
     expect(run.status).toBe(0);
     const script = `import { KNOBS } from "./host-tuning/knobs/index.ts";
@@ -84,24 +84,24 @@ describe("npm run new:knob", () => {
       encoding: "utf8",
       timeout: 60_000,
     }).split(" ");
-    expect(ids).toContain("vm.min_free_kbytes");
+    expect(ids).toContain("vm.user_reserve_kbytes");
     expect(ids).toEqual(ids.toSorted());
     const files = [
-      "host-tuning/knobs/vm-min-free-kbytes.ts",
-      "test/host-tuning/knobs/vm-min-free-kbytes.test.ts",
+      "host-tuning/knobs/vm-user-reserve-kbytes.ts",
+      "test/host-tuning/knobs/vm-user-reserve-kbytes.test.ts",
       "host-tuning/knobs/index.ts",
     ];
     const format = join(REPOSITORY, "node_modules/.bin/oxfmt");
     const check = spawnSync(process.execPath, [format, "--check", ...files], { cwd: copy, timeout: 60_000 });
     expect(check.status).toBe(0);
-    expect(await readFile(join(copy, files[0] ?? ""), "utf8")).toContain('title: "Memory kept free"');
+    expect(await readFile(join(copy, files[0] ?? ""), "utf8")).toContain('title: "Memory kept for the user"');
   });
 
   it.each([
     ["net.core.somaxconn", "net.core.somaxconn is a knob already"],
     ["../../etc/passwd", 'found "../../etc/passwd"'],
     ["vm.no_such_thing", "this kernel has no /proc/sys/vm/no_such_thing to look at"],
-    ["net.ipv4.tcp_congestion_control", "the scaffold is for whole numbers"],
+    ["kernel.ostype", "the scaffold is for whole numbers"],
   ])("fails on %s and writes nothing", async (id, message) => {
     const before = await readFile(join(copy, "host-tuning/knobs/index.ts"), "utf8");
     const run = scaffold(id);

@@ -16,6 +16,12 @@ const EXPECTED: Readonly<Record<string, { value: string; settings: readonly stri
   },
   "systemd.MemoryHigh": { value: "5368709120", settings: ["MemoryHigh: 5368709120"] },
   "systemd.MemoryMax": { value: "6442450944", settings: ["MemoryMax: 6442450944"] },
+  "systemd.NetworkNamespaceSysctls": {
+    value: "net.core.somaxconn=65536; net.ipv4.tcp_rmem=4096 131072 6291456",
+    settings: [
+      'Command Line: sysctl -e -q -w net.core.somaxconn=65536 "net.ipv4.tcp_rmem=4096 131072 6291456"',
+    ],
+  },
   "systemd.OOMScoreAdjust": { value: "-500", settings: ["OOMScoreAdjust: -500"] },
   "systemd.Slice": { value: "bedplate.slice", settings: ["Slice: bedplate.slice"] },
   "systemd.TasksMax": { value: "1536", settings: ["TasksMax: 1536"] },
@@ -75,7 +81,7 @@ function dropInOf(id: string): string {
   const value = knob?.value.parse(EXPECTED[id]?.value);
   const writes = knob?.writes(value, { name: "x.service" }, "") ?? [];
   const write = writes.find(
-    (candidate) => candidate.kind === "config-file" && candidate.path.includes(".d/"),
+    (candidate) => candidate.kind === "config-file" && candidate.path.includes("/x.service.d/"),
   );
   if (write?.kind !== "config-file") throw new Error(`${id} writes no drop-in`);
   return write.text;
