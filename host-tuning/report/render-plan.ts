@@ -25,9 +25,7 @@ const SHOWN: ReadonlySet<PlanStep["action"]> = new Set(["set", "needs-reboot", "
 
 /** A plan for people: what would change, and with `all` everything that would not. */
 export function renderPlan(plan: HostPlan, options: { readonly all?: boolean } = {}): string {
-  const shown = plan.steps.filter(
-    (step) => options.all === true || SHOWN.has(step.action),
-  );
+  const shown = plan.steps.filter((step) => options.all === true || SHOWN.has(step.action));
   const host = printable(plan.hostname ?? "this host");
   const lines = [
     tint("strong", `Plan for ${host}`) + `, preset ${plan.profile.preset}, phase ${plan.phase}`,

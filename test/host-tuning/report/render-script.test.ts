@@ -199,7 +199,7 @@ describe("renderScript()", () => {
 
   it("never runs a tool for another root", async () => {
     await using host = await createHostRoot({ "/keep": "" });
-    const write = { kind: "tool", command: ["touch", join(folder, "ran")], undo: ["true"] } as const;
+    const write: ScriptWrite = { kind: "tool", command: ["touch", join(folder, "ran")], undo: ["true"] };
     expect(run(scriptOf([write]), host.root).exitCode).toBe(1);
     expect(Object.keys(treeState(folder))).not.toContain("/ran");
     expect(run(scriptOf([write]), "")).toEqual({ exitCode: 0, stderr: "" });
