@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostPlan, PlanStep } from "../../../host-tuning/engine/host-plan.ts";
-import type { ScriptStep } from "../../../host-tuning/engine/script-steps.ts";
+import type { ScriptStep, ScriptWrite } from "../../../host-tuning/engine/script-steps.ts";
 import { quote, renderScript } from "../../../host-tuning/report/render-script.ts";
 import { type HostTree, createHostRoot } from "../../helpers/host-root.ts";
 import { type Part, ROOT_USER, describeWith, program } from "../../helpers/needs.ts";
