@@ -15,15 +15,15 @@ import { refuse } from "./nvme-array.ts";
 
 const UNIT_FOLDER = "/etc/systemd/system";
 
-/** How long a boot, or we, wait for the device: less than the 30 s that a tool may take. */
+/** How long we wait for the device: less than the 30 s that a tool may take. A boot does not wait. */
 const JOB_TIMEOUT_SECONDS = 25;
 
 /**
  * nvme.mount: the instance store mounted, now and at every boot.
  *
  * By a systemd mount unit of its own that names the file system by UUID: fstab stays as it is, and no other file system
- * can be mounted by mistake. noatime, since a read should not be a write; nofail, since a host whose instance store has
- * gone must still boot. A folder that holds files is refused, as the mount would hide them.
+ * can be mounted by mistake. noatime, since a read should not be a write; nofail and wanted by the device
+ * alone, since a host whose instance store has gone must still boot, without waiting for it. A folder that holds files is refused, as the mount would hide them.
  */
 export const nvmeMount = defineKnob<string>({
   id: "nvme.mount",
@@ -103,7 +103,8 @@ export const nvmeMount = defineKnob<string>({
       { kind: "config-file", path: unitPath, text: unitText(value, path), reload },
       {
         kind: "config-file",
-        path: `${UNIT_FOLDER}/local-fs.target.d/50-bedplate-instance-store.conf`,
+        // The device itself brings the mount up, however late it comes; a boot without it waits for nothing.
+        path: `${UNIT_FOLDER}/${escapePath(devicePath(value))}.device.d/50-bedplate-instance-store.conf`,
         text: `# Written by bedplate, taken back by bedplate rollback.\n[Unit]\nWants=${unit}\n`,
         reload,
       },
@@ -119,6 +120,10 @@ function placeOf(target: Target): { readonly path: string; readonly disks: Targe
   return { path, disks: { name: disks } };
 }
 
+function devicePath(uuid: string): string {
+  return `/dev/disk/by-uuid/${uuid}`;
+}
+
 function unitText(uuid: string, where: string): string {
   return [
     "# Written by bedplate, taken back by bedplate rollback.",
@@ -126,7 +131,7 @@ function unitText(uuid: string, where: string): string {
     "Description=Instance store",
     `JobTimeoutSec=${JOB_TIMEOUT_SECONDS}s`,
     "[Mount]",
-    `What=/dev/disk/by-uuid/${uuid}`,
+    `What=${devicePath(uuid)}`,
     `Where=${where}`,
     "Options=noatime,nofail",
     "",

@@ -195,7 +195,8 @@ describeWith(LAB_PARTS, "disks and a GPU in the lab", () => {
     "comes up mounted after a reboot, with nothing left to do",
     async () => {
       await lab.vm.reboot();
-      await guest("udevadm settle --timeout=120");
+      // A boot under emulation is slow; the mount comes with its device.
+      await guest(`timeout 300 sh -c 'until grep -q " ${MOUNT} " /proc/mounts; do sleep 1; done'`);
       const plan = (await agent("plan --profile /root/profile.yaml")) as HostPlan;
       const steps = plan.steps.filter(({ key }) => key.startsWith("nvme."));
       expect(steps.map(({ knob, action }) => `${knob} ${action}`)).toEqual([

@@ -308,6 +308,11 @@ describe("nvme.mount", () => {
         `What=/dev/disk/by-uuid/${FILESYSTEM}\nWhere=/mnt/fast\nOptions=noatime,nofail\n`,
       ),
     });
+    const device = String.raw`dev-disk-by\x2duuid-${FILESYSTEM.replaceAll("-", String.raw`\x2d`)}`;
+    expect(writes[1]).toMatchObject({
+      path: `/etc/systemd/system/${device}.device.d/50-bedplate-instance-store.conf`,
+      text: expect.stringContaining("[Unit]\nWants=mnt-fast.mount\n"),
+    });
     expect(writes.at(-1)).toMatchObject({
       command: ["systemctl", "start", "mnt-fast.mount"],
       undo: ["systemctl", "stop", "mnt-fast.mount"],
