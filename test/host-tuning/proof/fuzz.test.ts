@@ -205,7 +205,7 @@ describe("fuzzed input", () => {
     );
   });
 
-  it("plans, 2000: refused, or read as they are", { timeout: TIMEOUT_MILLIS }, async () => {
+  it("plans, 2040: refused, or read as they are", { timeout: TIMEOUT_MILLIS }, async () => {
     const valid = JSON.parse(planJson) as Json;
     const plans = fc.oneof(
       mutated(valid).map((plan) => JSON.stringify(plan) ?? ""),
@@ -215,7 +215,7 @@ describe("fuzzed input", () => {
       fc.asyncProperty(plans, async (text) => {
         await refusesOrGives(async () => await Promise.resolve(parsePlan(text, "plan.json", KNOBS)));
       }),
-      check(2000),
+      check(2040),
     );
   });
 
@@ -255,7 +255,7 @@ describe("fuzzed input", () => {
   );
 
   it(
-    "trees, 100: whatever files hold and wherever links lead, no run writes outside its root or its folders",
+    "trees, 60: whatever files hold and wherever links lead, no run writes outside its root or its folders",
     { timeout: TIMEOUT_MILLIS * 3 },
     async () => {
       const outside = join(folder, "outside");
@@ -331,7 +331,7 @@ describe("fuzzed input", () => {
           }
           expect(readFileSync(outside, "utf8")).toBe("untouched\n");
         }),
-        check(100),
+        check(60),
       );
     },
   );
