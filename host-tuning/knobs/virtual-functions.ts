@@ -65,11 +65,7 @@ export function desiredFunctions(
  * it, and drivers (igb: 4 queues become 2, 9 interrupts become 3) set both up anew. Apply decides them once the
  * functions are there.
  */
-export function waitsForFunctions(
-  nic: NicFacts,
-  facts: HostFacts,
-  profile: HostProfile,
-): string | undefined {
+export function waitsForFunctions(nic: NicFacts, facts: HostFacts, profile: HostProfile): string | undefined {
   const current = nic.sriov?.virtualFunctions;
   if (current === undefined) return undefined;
   const override = profile.overrides["sriov_numvfs"];
@@ -79,12 +75,7 @@ export function waitsForFunctions(
   return `making ${String(wanted)} virtual functions gives this NIC other queues and interrupts: decided once they are there`;
 }
 
-function wantedFunctions(
-  nic: NicFacts,
-  facts: HostFacts,
-  profile: HostProfile,
-  current: number,
-): number {
+function wantedFunctions(nic: NicFacts, facts: HostFacts, profile: HostProfile, current: number): number {
   const desired = desiredFunctions(nic, facts, profile, current);
   return desired.kind === "set" ? desired.value : current;
 }

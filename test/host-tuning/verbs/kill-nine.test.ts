@@ -75,9 +75,7 @@ describe("kill -9 of the real program", () => {
     after = treeState(host.root);
     appliedBytes = journalBytes(host.root);
     const { originals } = foldJournal(readJournal(openHost(host.root)).records);
-    changed = [...originals.values()].flatMap(({ original }) =>
-      "path" in original ? [original.path] : [],
-    );
+    changed = [...originals.values()].flatMap(({ original }) => ("path" in original ? [original.path] : []));
     expect(changed.length).toBeGreaterThan(10);
     await rollback(host.root);
   });
