@@ -13,7 +13,7 @@ import {
 } from "./crash-host.ts";
 import { type CrashPoint, type Mutation, withMutations } from "./mutations.ts";
 
-/** Every point in every way takes minutes; without it each point is tried in one way. CI's nightly run sets it. */
+/** Every point in every way takes minutes; without it each point is tried in one way. */
 const IS_LONG = process.env["BEDPLATE_LONG"] === "1";
 
 /** What happens after the crash. */
