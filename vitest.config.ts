@@ -1,8 +1,12 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** Tests of many minutes that boot machines of their own (`*.long.test.ts`); they run with BEDPLATE_LONG=1 alone. */
+const isLong = process.env["BEDPLATE_LONG"] === "1";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...(isLong ? [] : ["test/**/*.long.test.ts"])],
     setupFiles: ["test/helpers/fail-on-console.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -6,7 +6,7 @@ import { openHost } from "../../../host-tuning/sys/live-host.ts";
 import * as z from "zod";
 
 /**
- * A program for commit-confirm-lab.test.ts, run in a lab VM: applies one knob that really cuts the VM off, the NIC's
+ * A program for commit-confirm.long.test.ts, run in a lab VM: applies one knob that really cuts the VM off, the NIC's
  * link down. What takes it back is the installed agent, which has never heard of this knob.
  *
  * Arguments: the NIC, the timeout in seconds, and `armed` or `written` to be killed (SIGKILL) right after the timer is

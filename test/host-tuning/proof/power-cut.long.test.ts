@@ -5,8 +5,8 @@ import { agentArtifact, failuresOf, installAgent, runAgent } from "../../helpers
 import { type Lab, endLab, LAB_PARTS, LAB_TIMEOUT_MILLIS, startLab } from "../../helpers/lab-vm.ts";
 import { describeWith } from "../../helpers/needs.ts";
 
-/** A cut costs a boot: three of them at each change, twenty with BEDPLATE_LONG=1. */
-const CUTS = process.env["BEDPLATE_LONG"] === "1" ? 20 : 3;
+/** A cut costs a boot. */
+const CUTS = 20;
 
 /** How long the agent writes after its originals are on disk; the cuts are spread over it. */
 const WINDOW_MILLIS = 800;
