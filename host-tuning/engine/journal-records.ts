@@ -122,7 +122,10 @@ const trialRecordSchema = z.strictObject({
   timer: z.string().min(1).nullable(),
 });
 
-/** The end of pending groups. What was taken back is not tried again with the same profile and value. */
+/**
+ * The end of pending groups. What was taken back is not tried again with the same profile and value; a suspicion is
+ * tried once more.
+ */
 const settledRecordSchema = z.strictObject({
   ...common,
   record: z.literal("settled"),
@@ -131,7 +134,13 @@ const settledRecordSchema = z.strictObject({
   groups: z.array(z.string().min(1)),
   because: z.string(),
   refused: z.array(
-    z.strictObject({ key: z.string().min(1), valueText: z.string(), profileDigest: z.string() }),
+    z.strictObject({
+      key: z.string().min(1),
+      valueText: z.string(),
+      profileDigest: z.string(),
+      /** All that is known is that its boot ended; somebody may just have rebooted. */
+      isSuspicion: z.literal(true).optional(),
+    }),
   ),
 });
 

@@ -49,6 +49,8 @@ export interface PendingGroup {
 export interface RefusedValue {
   readonly valueText: string;
   readonly profileDigest: string;
+  /** Once only, by the end of its boot: it is tried again, and refused when that boot confirms it no more than this one. */
+  readonly isSuspicion: boolean;
   readonly settled: SettledRecord;
 }
 
@@ -176,8 +178,8 @@ class Books implements JournalState {
     }
     // A rollback of everything is a person's word, and a new start.
     if (record.how === "rolled-back") this.refused.clear();
-    for (const { key, valueText, profileDigest } of record.refused) {
-      this.refused.set(key, { valueText, profileDigest, settled: record });
+    for (const { key, valueText, profileDigest, isSuspicion = false } of record.refused) {
+      this.refused.set(key, { valueText, profileDigest, isSuspicion, settled: record });
     }
   }
 }

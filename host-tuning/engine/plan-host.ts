@@ -249,7 +249,8 @@ function decidePutBack(own: OwnChange, situation: Situation & { readonly because
 function refusalOf({ knob, target, input }: Situation, wanted: Omit<Verdict, "action">): Verdict | undefined {
   const refused = input.past?.state.refused.get(stepKey(knob.id, target));
   const { before, after } = wanted;
-  if (refused === undefined || refused.valueText !== textOf(knob, after)) return undefined;
+  if (refused === undefined || refused.isSuspicion) return undefined;
+  if (refused.valueText !== textOf(knob, after)) return undefined;
   if (refused.profileDigest !== digestOf(input.profile)) return undefined;
   const when = refused.settled.at.replace(/\.\d+Z$/, "Z");
   const because = `taken back on ${when}, was not confirmed (${refused.settled.because}); change the profile or roll back to try again; would be ${textOf(knob, after)}: ${wanted.because}`;

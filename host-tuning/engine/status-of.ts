@@ -110,11 +110,11 @@ export async function statusOf({ host, knobs }: StatusInput): Promise<HostStatus
     drifted,
     entries,
     pending: [...state.pending.values()].map((group) => pendingState(state, group, bootId)),
-    takenBack: [...state.refused].map(([key, { valueText, settled }]) => ({
+    takenBack: [...state.refused].map(([key, { valueText, settled, isSuspicion }]) => ({
       key,
       value: valueText,
       at: settled.at,
-      because: settled.because,
+      because: isSuspicion ? `${settled.because}; tried once more` : settled.because,
     })),
   };
 }

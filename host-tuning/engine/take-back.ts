@@ -84,7 +84,7 @@ async function undoGroup(
 
 /**
  * Refused from now on is what was really tried: something had to be put back, or the run had read it back, or the boot
- * in which it was written ended before anybody could say how far it came.
+ * in which it was written ended before anybody could say how far it came. That last is only a suspicion the first time.
  */
 function settlement(
   latestFirst: readonly PendingGroup[],
@@ -99,7 +99,13 @@ function settlement(
         (step !== undefined && step.latest.run === record.run && step.outcome !== undefined) ||
         undone.some((one) => one.key === key && one.hasWritten);
       if (step === undefined || !wasTried) return [];
-      return [{ key, valueText: step.latest.valueText, profileDigest: record.profileDigest }];
+      const { profileDigest } = record;
+      const { valueText } = step.latest;
+      const before = state.refused.get(key);
+      const isKnown = before?.valueText === valueText && before.profileDigest === profileDigest;
+      // A boot of somebody who reboots at once looks the same; a second one is no accident.
+      const isSuspicion = record.takesEffect === "now" && record.bootId !== run.bootId && !isKnown;
+      return [{ key, valueText, profileDigest, ...(isSuspicion ? { isSuspicion } : {}) }];
     }),
   );
   return {
