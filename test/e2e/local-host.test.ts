@@ -33,17 +33,18 @@ const TAKE_BASELINE = `
 import base64, glob, json, os, sys
 out = sys.argv[1]
 if not os.path.exists(out):
-    patterns = ["/proc/sys/net/core/*", "/proc/sys/net/ipv4/*", "/proc/sys/net/netfilter/*", "/proc/sys/vm/*",
-        "/proc/sys/fs/*", "/proc/sys/kernel/*", "/sys/kernel/mm/transparent_hugepage/*",
-        "/sys/devices/system/node/node*/hugepages/*/nr_hugepages", "/sys/block/*/queue/*",
-        "/sys/devices/system/cpu/cpufreq/policy*/scaling_governor", "/proc/irq/*/smp_affinity_list",
-        "/sys/class/net/*/queues/*/rps_cpus", "/sys/bus/pci/devices/*/sriov_numvfs"]
+    folders = ["/proc/sys", "/sys/kernel/mm", "/sys/devices/virtual/workqueue", "/sys/devices/system/cpu/cpufreq",
+        "/sys/devices/system/clocksource", "/sys/devices/system/node"]
+    folders += glob.glob("/sys/block/*/queue") + glob.glob("/sys/class/net/*/queues")
+    files = [os.path.join(at, name) for folder in folders for at, _, names in os.walk(folder) for name in names]
+    for pattern in ["/proc/irq/*/smp_affinity_list", "/proc/irq/default_smp_affinity", "/sys/class/net/*/*",
+        "/sys/bus/pci/devices/*/sriov_numvfs", "/sys/module/*/parameters/*"]:
+        files += glob.glob(pattern)
     found = {}
-    for pattern in patterns:
-        for path in glob.glob(pattern):
-            try:
-                with open(path, "rb") as f: found[os.path.realpath(path)] = base64.b64encode(f.read()).decode()
-            except OSError: pass
+    for path in files:
+        try:
+            with open(path, "rb") as f: found[os.path.realpath(path)] = base64.b64encode(f.read(65536)).decode()
+        except OSError: pass
     with open(out, "w") as f: json.dump(found, f)
 `;
 
