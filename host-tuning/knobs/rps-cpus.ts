@@ -1,6 +1,5 @@
 import { leave, setTo } from "./desired.ts";
-import { defineKnob } from "./knob.ts";
-import { NO_PHYSICAL_NIC, decideNic, queueFile, queueTargets } from "./nic-targets.ts";
+import { nicQueueSetting } from "./nic-queue-setting.ts";
 import { packetSteering } from "./packet-steering.ts";
 import { cpuMaskSchema, isSameMask, maskLike, readMask } from "./queue-mask.ts";
 
@@ -10,19 +9,12 @@ import { cpuMaskSchema, isSameMask, maskLike, readMask } from "./queue-mask.ts";
  * Worth it only where there are fewer hardware queues than CPUs to share the work; never for latency. The mask is the
  * CPUs of the NIC's node (scaling.rst: the same memory domain), or the profile's reserved CPUs.
  */
-export const rpsCpus = defineKnob<string>({
+export const rpsCpus = nicQueueSetting<string>({
   id: "rps_cpus",
   title: "CPUs that share a receive queue's packets",
-  family: "nic",
   unit: "hexmask",
-  scope: "nic",
-  phase: "late",
-  after: ["sriov_numvfs", "ethtool.channels.combined"],
-  rediscoverAfter: ["sriov_numvfs", "ethtool.channels.combined"],
-  takesEffect: "now",
-  survivesReboot: false,
+  direction: "rx",
   risk: { level: "low", what: "an inter-processor interrupt for packets that are handed on" },
-  isReversible: true,
   kernelDefault: "0: packets stay on the CPU that took the interrupt",
   anchors: {
     rpk: "all CPUs of its mask, every NIC and mode",
@@ -34,24 +26,11 @@ export const rpsCpus = defineKnob<string>({
     "https://github.com/redpanda-data/redpanda/issues/27680",
   ],
   value: cpuMaskSchema,
+  readFile: readMask,
 
-  targets: (facts) => queueTargets(facts, "rx"),
-  absentBecause: NO_PHYSICAL_NIC,
-
-  async read(host, target) {
-    const path = queueFile(target, "rps_cpus");
-    return path === undefined ? undefined : await readMask(host, path);
-  },
-
-  desired: (input) =>
-    decideNic(input, (nic) => {
-      const { cpus, because } = packetSteering(nic, input.facts, input.profile);
-      return cpus === undefined ? leave(because) : setTo(maskLike(input.current, cpus), because);
-    }),
-
-  writes(value, target) {
-    const path = queueFile(target, "rps_cpus");
-    return path === undefined ? [] : [{ kind: "kernel-file", path, text: `${value}\n` }];
+  decide(nic, input) {
+    const { cpus, because } = packetSteering(nic, input.facts, input.profile);
+    return cpus === undefined ? leave(because) : setTo(maskLike(input.current, cpus), because);
   },
 
   isSatisfied: isSameMask,

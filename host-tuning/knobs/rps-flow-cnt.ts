@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { leave, powerOfTwoAtLeast, raiseTo } from "./desired.ts";
 import { readCount } from "./kernel-file.ts";
-import { defineKnob } from "./knob.ts";
-import { NO_PHYSICAL_NIC, decideNic, queueFile, queueTargets } from "./nic-targets.ts";
+import { nicQueueSetting } from "./nic-queue-setting.ts";
 import { acceleratedSteering, flowTable, packetSteering } from "./packet-steering.ts";
 
 /**
@@ -11,19 +10,12 @@ import { acceleratedSteering, flowTable, packetSteering } from "./packet-steerin
  *
  * @example 65,536 entries over 4 queues: 16,384 each
  */
-export const rpsFlowCnt = defineKnob<number>({
+export const rpsFlowCnt = nicQueueSetting<number>({
   id: "rps_flow_cnt",
   title: "Flows that a receive queue keeps track of",
-  family: "nic",
   unit: "entries",
-  scope: "nic",
-  phase: "late",
-  after: ["sriov_numvfs", "ethtool.channels.combined"],
-  rediscoverAfter: ["sriov_numvfs", "ethtool.channels.combined"],
-  takesEffect: "now",
-  survivesReboot: false,
+  direction: "rx",
   risk: { level: "low", what: "8 bytes of kernel memory for each entry (16 since Linux 6.17)" },
-  isReversible: true,
   kernelDefault: "0: flows are not followed",
   anchors: { rpk: "32768 divided by the queues", "perftune.py": "32768 divided by the queues" },
   sources: [
@@ -35,33 +27,20 @@ export const rpsFlowCnt = defineKnob<number>({
     .min(0)
     .max(2 ** 30)
     .refine((count) => count === 0 || Number.isInteger(Math.log2(count)), "a power of two, or 0"),
+  readFile: readCount,
 
-  targets: (facts) => queueTargets(facts, "rx"),
-  absentBecause: NO_PHYSICAL_NIC,
-
-  async read(host, target) {
-    const path = queueFile(target, "rps_flow_cnt");
-    return path === undefined ? undefined : await readCount(host, path);
-  },
-
-  desired: (input) =>
-    decideNic(input, (nic) => {
-      const { facts, profile, current } = input;
-      const table = flowTable(nic, facts, profile);
-      if (table === undefined) {
-        const why = [packetSteering(nic, facts, profile), acceleratedSteering(nic, facts, profile)];
-        return leave(why.map(({ because }) => because).join("; "));
-      }
-      const queues = Math.max(1, nic.rxQueues);
-      const value = powerOfTwoAtLeast(table.entries / queues);
-      return raiseTo(
-        { value, because: `${table.entries} flows over ${queues} queues: ${table.because}` },
-        { current, profile },
-      );
-    }),
-
-  writes(value, target) {
-    const path = queueFile(target, "rps_flow_cnt");
-    return path === undefined ? [] : [{ kind: "kernel-file", path, text: `${value}\n` }];
+  decide(nic, input) {
+    const { facts, profile, current } = input;
+    const table = flowTable(nic, facts, profile);
+    if (table === undefined) {
+      const why = [packetSteering(nic, facts, profile), acceleratedSteering(nic, facts, profile)];
+      return leave(why.map(({ because }) => because).join("; "));
+    }
+    const queues = Math.max(1, nic.rxQueues);
+    const value = powerOfTwoAtLeast(table.entries / queues);
+    return raiseTo(
+      { value, because: `${table.entries} flows over ${queues} queues: ${table.because}` },
+      { current, profile },
+    );
   },
 });

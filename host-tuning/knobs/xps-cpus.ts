@@ -2,8 +2,8 @@ import type { HostFacts, NicFacts } from "../facts/host-facts.ts";
 import type { HostProfile } from "../profile/host-profile.ts";
 import { formatKernelList, parseKernelList } from "../sys/kernel-list.ts";
 import { leave, setTo } from "./desired.ts";
-import { defineKnob } from "./knob.ts";
-import { NO_PHYSICAL_NIC, decideNic, parseQueueTarget, queueFile, queueTargets } from "./nic-targets.ts";
+import { nicQueueSetting } from "./nic-queue-setting.ts";
+import { parseQueueTarget } from "./nic-targets.ts";
 import { packetCpus } from "./packet-cpus.ts";
 import { cpuMaskSchema, isSameMask, maskLike, readMask } from "./queue-mask.ts";
 
@@ -15,19 +15,12 @@ import { cpuMaskSchema, isSameMask, maskLike, readMask } from "./queue-mask.ts";
  *
  * @example 4 queues, 8 CPUs, interrupts on 0-3: queue 1 takes packets of CPUs 1 and 5
  */
-export const xpsCpus = defineKnob<string>({
+export const xpsCpus = nicQueueSetting<string>({
   id: "xps_cpus",
   title: "CPUs that send through a transmit queue",
-  family: "nic",
   unit: "hexmask",
-  scope: "nic",
-  phase: "late",
-  after: ["sriov_numvfs", "ethtool.channels.combined"],
-  rediscoverAfter: ["sriov_numvfs", "ethtool.channels.combined"],
-  takesEffect: "now",
-  survivesReboot: false,
+  direction: "tx",
   risk: { level: "low", what: "a CPU that sends far more than others fills its one queue" },
-  isReversible: true,
   kernelDefault: "the driver's: one CPU for each queue on most, 0 (a hash chooses) on the rest",
   anchors: {
     rpk: "spread over its mask by hwloc",
@@ -38,27 +31,14 @@ export const xpsCpus = defineKnob<string>({
     "https://github.com/torvalds/linux/blob/v6.12/net/core/net-sysfs.c",
   ],
   value: cpuMaskSchema,
+  readFile: readMask,
 
-  targets: (facts) => queueTargets(facts, "tx"),
-  absentBecause: NO_PHYSICAL_NIC,
-
-  async read(host, target) {
-    const path = queueFile(target, "xps_cpus");
-    return path === undefined ? undefined : await readMask(host, path);
-  },
-
-  desired: (input) =>
-    decideNic(input, (nic) => {
-      const { facts, profile, target, current } = input;
-      if (nic.txQueues < 2) return leave("one transmit queue: there is nothing to choose");
-      const queue = parseQueueTarget(target)?.queue ?? 0;
-      const { cpus, because } = sendingCpus(nic, queue, facts, profile);
-      return setTo(maskLike(current, cpus), because);
-    }),
-
-  writes(value, target) {
-    const path = queueFile(target, "xps_cpus");
-    return path === undefined ? [] : [{ kind: "kernel-file", path, text: `${value}\n` }];
+  decide(nic, input) {
+    const { facts, profile, target, current } = input;
+    if (nic.txQueues < 2) return leave("one transmit queue: there is nothing to choose");
+    const queue = parseQueueTarget(target)?.queue ?? 0;
+    const { cpus, because } = sendingCpus(nic, queue, facts, profile);
+    return setTo(maskLike(current, cpus), because);
   },
 
   isSatisfied: isSameMask,

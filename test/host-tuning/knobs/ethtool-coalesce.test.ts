@@ -1,26 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { NicFacts } from "../../../host-tuning/facts/host-facts.ts";
 import { ethtoolCoalesceAdaptiveRx } from "../../../host-tuning/knobs/ethtool-coalesce-adaptive-rx.ts";
 import { ethtoolCoalesceRxUsecs } from "../../../host-tuning/knobs/ethtool-coalesce-rx-usecs.ts";
 import { ethtoolCoalesceTxUsecs } from "../../../host-tuning/knobs/ethtool-coalesce-tx-usecs.ts";
 import { parseCoalesce } from "../../../host-tuning/knobs/ethtool-coalesce.ts";
-import type { AnyKnob } from "../../../host-tuning/knobs/knob.ts";
-import type { HostProfileInput } from "../../../host-tuning/profile/host-profile.ts";
-import { factsOfShape, sampleNic, sampleProfile } from "../../helpers/facts.ts";
+import { decideForNic as decide } from "../../helpers/decide.ts";
 import { toolHost } from "../../helpers/tool-host.ts";
 import { IGB_COALESCE, MLX5_COALESCE, NOT_SUPPORTED } from "./ethtool-output.ts";
 
 const TARGET = { name: "eno1" };
-
-function decide(
-  knob: AnyKnob,
-  current: unknown,
-  profile: Omit<HostProfileInput, "apiVersion" | "kind"> = {},
-  nic: Partial<NicFacts> = {},
-) {
-  const facts = { ...factsOfShape(), nics: [sampleNic(nic)] };
-  return knob.desired({ facts, profile: sampleProfile(profile), current, target: TARGET });
-}
 
 const printing = (stdout: string) => toolHost(() => ({ exitCode: 0, stdout, stderr: "" }));
 

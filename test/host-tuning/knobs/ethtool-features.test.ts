@@ -1,28 +1,15 @@
 import { describe, expect, it } from "vitest";
-import type { NicFacts } from "../../../host-tuning/facts/host-facts.ts";
 import { ethtoolFeaturesGenericReceiveOffload } from "../../../host-tuning/knobs/ethtool-features-generic-receive-offload.ts";
 import { ethtoolFeaturesLargeReceiveOffload } from "../../../host-tuning/knobs/ethtool-features-large-receive-offload.ts";
 import { ethtoolFeaturesNtupleFilters } from "../../../host-tuning/knobs/ethtool-features-ntuple-filters.ts";
 import { ethtoolFeaturesTcpSegmentationOffload } from "../../../host-tuning/knobs/ethtool-features-tcp-segmentation-offload.ts";
 import { parseFeatures } from "../../../host-tuning/knobs/ethtool-features.ts";
 import { ethtoolPause, parsePause } from "../../../host-tuning/knobs/ethtool-pause.ts";
-import type { AnyKnob } from "../../../host-tuning/knobs/knob.ts";
-import type { HostProfileInput } from "../../../host-tuning/profile/host-profile.ts";
-import { factsOfShape, sampleNic, sampleProfile } from "../../helpers/facts.ts";
+import { decideForNic as decide } from "../../helpers/decide.ts";
 import { toolHost } from "../../helpers/tool-host.ts";
 import { IGB_FEATURES, IGB_PAUSE, NEGOTIATED_PAUSE } from "./ethtool-output.ts";
 
 const TARGET = { name: "eno1" };
-
-function decide(
-  knob: AnyKnob,
-  current: unknown,
-  profile: Omit<HostProfileInput, "apiVersion" | "kind"> = {},
-  nic: Partial<NicFacts> = {},
-) {
-  const facts = { ...factsOfShape(), nics: [sampleNic(nic)] };
-  return knob.desired({ facts, profile: sampleProfile(profile), current, target: TARGET });
-}
 
 const printing = (stdout: string) => toolHost(() => ({ exitCode: 0, stdout, stderr: "" }));
 
