@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { TuningError } from "../errors.ts";
 import type { Host } from "../sys/host.ts";
+import { shareWhileUnderWay } from "./under-way.ts";
 
 /** One number of a NIC and the most that the device takes. The maximum is the device's, so an override has none. */
 export const nicSettingSchema = z.preprocess(
@@ -42,7 +43,7 @@ export function parseEthtoolSettings(text: string): EthtoolSettings | undefined 
 }
 
 /**
- * What ethtool prints about a NIC.
+ * What ethtool prints about a NIC; knobs that are read together ask once.
  *
  * @param what what is asked, for messages
  * @returns `undefined` when the driver does not offer it, ethtool is not installed, or the host is not the machine we
@@ -55,7 +56,11 @@ export async function askEthtool(
   option: "-a" | "-c" | "-g" | "-k" | "-l",
   what: string,
 ): Promise<string | undefined> {
-  const result = await host.runTool("ethtool", [option, nic]);
+  const result = await shareWhileUnderWay(
+    host,
+    `ethtool ${option} ${nic}`,
+    async () => await host.runTool("ethtool", [option, nic]),
+  );
   if (result === undefined) return undefined;
   if (result.exitCode === 0) return result.stdout;
   if (/operation not supported|no such device/i.test(result.stderr + result.stdout)) return undefined;

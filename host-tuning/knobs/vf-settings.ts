@@ -7,6 +7,7 @@ import { leave, setTo } from "./desired.ts";
 import { type AnyKnob, type Knob, type Target, defineKnob } from "./knob.ts";
 import { askedOf } from "./nic-targets.ts";
 import { entriesFor } from "./virtual-functions.ts";
+import { shareWhileUnderWay } from "./under-way.ts";
 
 export type VirtualFunctionEntry = HostProfile["sriov"][number];
 
@@ -107,7 +108,11 @@ export async function readFunction(host: Host, target: Target): Promise<VirtualF
   const parsed = parseFunctionTarget(target);
   if (parsed === undefined) return undefined;
   const { nic, index } = parsed;
-  const result = await host.runTool("ip", ["-j", "link", "show", "dev", nic]);
+  const result = await shareWhileUnderWay(
+    host,
+    `ip link ${nic}`,
+    async () => await host.runTool("ip", ["-j", "link", "show", "dev", nic]),
+  );
   if (result === undefined) return undefined;
   if (result.exitCode !== 0) {
     if (/does not exist/i.test(result.stderr)) return undefined;

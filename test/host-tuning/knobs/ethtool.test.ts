@@ -228,3 +228,20 @@ describeWith([ETHTOOL], "the installed ethtool", () => {
     expect(await ethtoolRingRx.read(openHost("/"), { name: "bedplate-none" })).toBeUndefined();
   });
 });
+
+describe("askEthtool()", () => {
+  it("asks once for all that are read together, and anew for a later read", async () => {
+    const asked: string[] = [];
+    const host = toolHost((tool, args) => {
+      asked.push([tool, ...args].join(" "));
+      return { exitCode: 0, stdout: IGB_RINGS, stderr: "" };
+    });
+    const read = async () =>
+      await Promise.all([ethtoolRingRx, ethtoolRingTx].map((knob) => knob.read(host, TARGET)));
+    const [first] = await read();
+    expect(first).toMatchObject({ value: 256 });
+    expect(asked).toEqual(["ethtool -g eno1"]);
+    await read();
+    expect(asked).toHaveLength(2);
+  });
+});
