@@ -22,9 +22,23 @@ export const hostNeedsSchema = z.strictObject({
   vcpus: z.int().min(1).max(1024),
   memoryGiB: z.number().min(0.5).max(32_768),
   architecture: z.enum(["x86_64", "arm64"]).default("x86_64"),
+  coreCount: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("Exactly so many cores, for software that is licensed by the core; virtual machines only"),
+  threadsPerCore: z
+    .literal([1, 2])
+    .optional()
+    .describe("1: no two vCPUs share a core; vcpus are counted after that. Cannot be set on bare metal"),
   nvmeGB: z.number().min(0).default(0).describe("Local instance-store NVMe, GB in total"),
+  nvmeDisks: z.int().min(0).max(64).default(0).describe("Local NVMe disks at least: a stripe needs two"),
   networkGbitPerSec: z.number().min(0).default(0),
   efaInterfaces: z.int().min(0).default(0),
+  enaExpress: z
+    .boolean()
+    .default(false)
+    .describe("Single flows above 5 Gbit/s between hosts, by Scalable Reliable Datagram"),
   gpus: z.int().min(0).default(0),
   gpuModel: z.string().min(1).optional(),
   bareMetal: z.boolean().default(false),
@@ -38,18 +52,73 @@ const poolBase = {
   profile: hostProfileSchema.omit({ apiVersion: true, kind: true }).prefault({}),
 };
 
+const capacityReservationId = z
+  .string()
+  .regex(/^cr-[0-9a-f]{8,17}$/, "a capacity reservation id as in cr-0123456789abcdef0");
+
+/** How fast the root volume is. Limits of the two kinds: EBS user guide, "Amazon EBS volume types". */
+export const rootVolumeSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("gp3"),
+    iops: z.int().min(3000).max(80_000).default(3000),
+    throughputMiBPerSec: z.int().min(125).max(2000).default(125),
+  }),
+  z.strictObject({ type: z.literal("io2"), iops: z.int().min(100).max(256_000) }),
+]);
+
+/** Which image hosts boot. Resolved once and then kept, so that nothing but a change of this moves an image. */
+export const hostImageSchema = z.strictObject({
+  amiId: z
+    .string()
+    .regex(/^ami-[0-9a-f]{8,17}$/, "an image id as in ami-0123456789abcdef0")
+    .optional()
+    .describe("An image of your own, built on Amazon Linux 2023"),
+  asOf: z.iso
+    .date()
+    .optional()
+    .describe("A later date takes the image that is newest at the next up, and keeps that one"),
+});
+
+/** Traffic that hosts may start, beside HTTPS. */
+export const outboundRuleSchema = z.strictObject({
+  cidr: z.cidrv4("an IPv4 range as in 10.0.0.0/16"),
+  port: z.int().min(1).max(65_535),
+  protocol: z.enum(["tcp", "udp"]).default("tcp"),
+  because: z.string().min(3).max(200).describe("What is reached there: the rule's description"),
+});
+
 /** Hosts on AWS in an Auto Scaling group. */
 export const awsPoolSchema = z.strictObject({
   ...poolBase,
   where: z.literal("aws"),
   maxCount: z.int().min(1).max(1000).optional(),
+  zones: z
+    .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, "an availability zone as in us-east-1a"))
+    .min(1)
+    .max(16)
+    .optional()
+    .describe("Availability zones of the hosts; without it every zone of the subnets that has the type"),
   rootVolumeGiB: z.int().min(8).max(16_384).default(40),
+  rootVolume: rootVolumeSchema.prefault({ type: "gp3" }),
+  image: hostImageSchema.prefault({}),
   spot: z.boolean().default(false),
+  onDemandCount: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe("Of a spot pool, so many hosts on demand: they are there when spot is not"),
   placement: z.enum(["none", "cluster", "spread"]).default("none"),
-  capacityReservationId: z
-    .string()
-    .regex(/^cr-[0-9a-f]{8,17}$/, "a capacity reservation id as in cr-0123456789abcdef0")
+  capacityReservationId: capacityReservationId.optional(),
+  capacityBlockId: capacityReservationId
+    .optional()
+    .describe("A capacity block for machine learning, bought for a time"),
+  warmPool: z
+    .strictObject({
+      count: z.int().min(1).max(100).describe("Hosts that have booted and are stopped, ready to join"),
+    })
     .optional(),
+  outbound: z.array(outboundRuleSchema).max(50).default([]),
 });
 
 /** QEMU machines on this machine. */
@@ -107,6 +176,66 @@ export const serviceSpecSchema = z.strictObject({
     ),
 });
 
+const hourOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "a time of day as in 07:30");
+
+/** Days of a week on which hosts run, as cron names them, with how many they are. */
+const DAYS = { "MON-FRI": 5, "MON-SAT": 6, "SUN-SAT": 7 } as const;
+const WEEKS_PER_MONTH = 730 / (24 * 7);
+
+/** When hosts run. Outside of it there are none, and none is paid for. */
+export const runningHoursSchema = z
+  .strictObject({
+    days: z.enum(["MON-FRI", "MON-SAT", "SUN-SAT"]).default("MON-FRI"),
+    from: hourOfDay,
+    to: hourOfDay,
+    timeZone: z
+      .string()
+      .refine(isTimeZone, "a time zone of the IANA database as in Europe/Berlin")
+      .default("Etc/UTC"),
+  })
+  .refine(({ from, to }) => from < to, { path: ["to"], error: "is not after from, on the same day" });
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+}
+
+function minutesOf(time: string): number {
+  const [hours = 0, minutes = 0] = time.split(":").map(Number);
+  return hours * 60 + minutes;
+}
+
+/** Hours a month of running hours, in an average month of 730. */
+function hoursOf({ days, from, to }: z.output<typeof runningHoursSchema>): number {
+  return Math.round(((minutesOf(to) - minutesOf(from)) / 60) * DAYS[days] * WEEKS_PER_MONTH);
+}
+
+const scheduleSchema = z
+  .strictObject({
+    running: runningHoursSchema.optional(),
+    hoursPerMonth: z
+      .number()
+      .min(1)
+      .max(744)
+      .optional()
+      .describe("For the estimate; follows from running where that is set, else 730"),
+  })
+  .superRefine((schedule, context) => {
+    if (schedule.running === undefined || schedule.hoursPerMonth === undefined) return;
+    context.addIssue({
+      code: "custom",
+      path: ["hoursPerMonth"],
+      message: `follows from running (${hoursOf(schedule.running)}): leave it out`,
+    });
+  })
+  .transform(({ running, hoursPerMonth }) => ({
+    ...(running === undefined ? {} : { running }),
+    hoursPerMonth: hoursPerMonth ?? (running === undefined ? 730 : hoursOf(running)),
+  }));
+
 /**
  * Environment: one file per environment, the only input of a stack. Says where, what hosts, which service, and who pays.
  */
@@ -123,9 +252,17 @@ export const environmentSchema = z
       currency: z.literal("USD"),
       perMonth: z.string().regex(/^\d{1,12}(\.\d{1,2})?$/, 'a decimal amount as in "1200.00"'),
     }),
-    schedule: z
+    schedule: scheduleSchema.prefault({}),
+    protection: z
       .strictObject({
-        hoursPerMonth: z.number().min(1).max(744).default(730),
+        protect: z
+          .boolean()
+          .default(false)
+          .describe("The engine refuses to delete or replace what holds data: key, buckets, groups of hosts"),
+        retainOnDelete: z
+          .boolean()
+          .default(false)
+          .describe("Key and buckets stay in the account when the environment is destroyed"),
       })
       .prefault({}),
   })
@@ -184,6 +321,8 @@ export type EnvironmentInput = z.input<typeof environmentSchema>;
 export type HostNeeds = z.output<typeof hostNeedsSchema>;
 export type HostPool = z.output<typeof hostPoolSchema>;
 export type AwsPool = z.output<typeof awsPoolSchema>;
+export type RootVolume = z.output<typeof rootVolumeSchema>;
+export type RunningHours = z.output<typeof runningHoursSchema>;
 export type LocalPool = z.output<typeof localPoolSchema>;
 export type ServiceSpec = z.output<typeof serviceSpecSchema>;
 
