@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
-import { main } from "@pulumi/pulumi/provider/server.js";
 import { BedplateProvider } from "./bedplate-provider.ts";
 import { endWithEngine } from "./engine-life.ts";
 import { openEngineLog } from "./engine-log.ts";
 import { LocalVmResource } from "./local-vm-provider.ts";
 import { LOCAL_VM_TYPE } from "./local-vm-resource.ts";
+import { serveProvider } from "./provider-service.ts";
 
 /** The `bedplate` provider: the engine starts it with its own address and speaks gRPC with it. */
 
@@ -14,7 +14,8 @@ const log = openEngineLog(engineArguments.find((argument) => /^[\w.-]+:\d+$/.tes
 
 endWithEngine(() => process.exit(1));
 
-await main(
-  new BedplateProvider(version, new Map([[LOCAL_VM_TYPE, new LocalVmResource(log)]])),
-  engineArguments,
+const port = await serveProvider(
+  new BedplateProvider({ version, kinds: new Map([[LOCAL_VM_TYPE, new LocalVmResource(log)]]) }),
 );
+// The protocol: the first line of output is the port.
+process.stdout.write(`${port}\n`);

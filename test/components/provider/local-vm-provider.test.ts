@@ -88,8 +88,11 @@ describe("LocalVm diff", () => {
 });
 
 test("BedplateProvider fails a type that it does not make, by name", () => {
-  const provider = new BedplateProvider("0.0.0", new Map([["bedplate:index:LocalVm", resource]]));
-  expect(() => provider.check(URN.replace("LocalVm::", "Rocket::"), {}, {})).toThrow(
+  const provider = new BedplateProvider({
+    version: "0.0.0",
+    kinds: new Map([["bedplate:index:LocalVm", resource]]),
+  });
+  expect(() => provider.diff(URN.replace("LocalVm::", "Rocket::"), {}, {})).toThrow(
     "Cannot make bedplate:index:Rocket: this provider has bedplate:index:LocalVm",
   );
 });
