@@ -1,5 +1,11 @@
 import * as z from "zod";
 import { API_VERSION, hostProfileSchema } from "../../host-tuning/profile/host-profile.ts";
+import { clusterSchema, eksNodesSchema } from "../cluster/cluster-spec.ts";
+import { metal3Faults, metal3MachinesSchema, metal3PoolShape } from "../hosts/metal3/metal3-spec.ts";
+import { kubernetesServiceSchema } from "../service/kubernetes-service-spec.ts";
+import { serviceSettingsSchema } from "../user-data/service-unit.ts";
+import { clusterFaults } from "./cluster-faults.ts";
+import { describeTarget, sshHostSchema, sshLoginSchema, sshTargetSchema } from "../hosts/ssh/ssh-target.ts";
 
 const dnsLabel = z
   .string()
@@ -119,6 +125,7 @@ export const awsPoolSchema = z.strictObject({
     })
     .optional(),
   outbound: z.array(outboundRuleSchema).max(50).default([]),
+  eks: eksNodesSchema.optional().describe("The hosts are nodes of the environment's EKS cluster"),
 });
 
 /** QEMU machines on this machine. */
@@ -128,19 +135,37 @@ export const localPoolSchema = z.strictObject({
   sriovNic: z.boolean().default(true),
 });
 
-/** Machines that already exist, reached with OpenSSH. */
-export const sshPoolSchema = z.strictObject({
-  ...poolBase,
-  where: z.literal("ssh"),
-  addresses: z.array(z.string().min(1)).min(1).max(1000),
-});
+/** Machines that already exist, reached with OpenSSH. There are as many as are named. */
+export const sshPoolSchema = z
+  .strictObject({
+    name: poolBase.name,
+    needs: poolBase.needs,
+    profile: poolBase.profile,
+    where: z.literal("ssh"),
+    login: sshLoginSchema.default({}).describe("How every host is logged in to, unless it says otherwise"),
+    hosts: z
+      .array(sshHostSchema.extend({ name: dnsLabel }))
+      .min(1)
+      .max(1000),
+  })
+  .transform(({ login, hosts, ...pool }) => ({
+    ...pool,
+    count: hosts.length,
+    hosts: hosts.map(({ name, ...host }) => ({ name, target: sshTargetSchema.parse({ ...login, ...host }) })),
+  }));
 
-/** Racks with Redfish or IPMI, through Metal3. */
-export const metal3PoolSchema = z.strictObject({
-  ...poolBase,
-  where: z.literal("metal3"),
-  namespace: dnsLabel.default("metal3"),
-});
+/** Racks with Redfish or IPMI, through Metal3. There are as many as are named. */
+export const metal3PoolSchema = z
+  .strictObject({
+    name: poolBase.name,
+    needs: poolBase.needs,
+    profile: poolBase.profile,
+    where: z.literal("metal3"),
+    namespace: dnsLabel.default("metal3"),
+    hosts: metal3MachinesSchema,
+    ...metal3PoolShape,
+  })
+  .transform((pool) => ({ ...pool, count: pool.hosts.length }));
 
 export const hostPoolSchema = z.discriminatedUnion("where", [
   awsPoolSchema,
@@ -174,6 +199,10 @@ export const serviceSpecSchema = z.strictObject({
     .describe(
       "Kernel settings of the pod's own network namespace, which the host's do not reach: what `bedplate plan --pod-sysctls` prints; the kubelet has to allow the unsafe ones",
     ),
+  allowedHosts: serviceSettingsSchema.shape.allowedHosts.describe(
+    "Host names that clients use, beside localhost and the service's names in its cluster",
+  ),
+  kubernetes: kubernetesServiceSchema.optional(),
 });
 
 const hourOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "a time of day as in 07:30");
@@ -248,6 +277,7 @@ export const environmentSchema = z
     owner: ownerSchema,
     hostPools: z.array(hostPoolSchema).min(1).max(50),
     service: serviceSpecSchema,
+    cluster: clusterSchema.optional().describe("An EKS cluster of the environment's own"),
     budget: z.strictObject({
       currency: z.literal("USD"),
       perMonth: z.string().regex(/^\d{1,12}(\.\d{1,2})?$/, 'a decimal amount as in "1200.00"'),
@@ -281,6 +311,8 @@ export const environmentSchema = z
         message: `with the environment's name it is above 63 characters: "${serviceNamespace(environment)}"`,
       });
     }
+    const hosts = new SeenHosts();
+    for (const issue of clusterFaults(environment)) context.addIssue({ code: "custom", ...issue });
     const seen = new Map<string, number>();
     for (const [index, pool] of environment.hostPools.entries()) {
       const first = seen.get(pool.name);
@@ -305,6 +337,16 @@ export const environmentSchema = z
           message: `"kubernetes" has no cluster on local hosts: use "systemd"`,
         });
       }
+      for (const fault of pool.where === "ssh" ? hosts.faultsOf(pool) : []) {
+        context.addIssue({
+          code: "custom",
+          path: ["hostPools", index, "hosts", ...fault.path],
+          message: fault.message,
+        });
+      }
+      for (const { path, message } of pool.where === "metal3" ? metal3Faults(pool) : []) {
+        context.addIssue({ code: "custom", path: ["hostPools", index, ...path], message });
+      }
       if ((pool.where === "aws") === (environment.region === "local")) {
         context.addIssue({
           code: "custom",
@@ -316,6 +358,34 @@ export const environmentSchema = z
   })
   .describe("One environment: where, what hosts, which service, who pays");
 
+/** Hosts of ssh pools so far: two resources of one name, or for one machine, would take turns in undoing each other. */
+class SeenHosts {
+  readonly #places = new Map<string, string>();
+  readonly #names = new Set<string>();
+
+  faultsOf(pool: SshPool): { readonly path: readonly PropertyKey[]; readonly message: string }[] {
+    return pool.hosts.flatMap(({ name, target }, index) => {
+      const what = `${pool.name}-${name}`;
+      const place = `${target.proxyJump?.address ?? ""} ${target.address.toLowerCase()} ${target.port}`;
+      const isNameTaken = this.#names.has(what);
+      const samePlace = this.#places.get(place);
+      this.#names.add(what);
+      if (samePlace === undefined) this.#places.set(place, what);
+      return [
+        ...(isNameTaken ? [{ path: [index, "name"], message: `there is a host "${what}" already` }] : []),
+        ...(samePlace === undefined
+          ? []
+          : [
+              {
+                path: [index, "address"],
+                message: `${describeTarget(target)} is host "${samePlace}" already`,
+              },
+            ]),
+      ];
+    });
+  }
+}
+
 export type Environment = z.output<typeof environmentSchema>;
 export type EnvironmentInput = z.input<typeof environmentSchema>;
 export type HostNeeds = z.output<typeof hostNeedsSchema>;
@@ -324,6 +394,8 @@ export type AwsPool = z.output<typeof awsPoolSchema>;
 export type RootVolume = z.output<typeof rootVolumeSchema>;
 export type RunningHours = z.output<typeof runningHoursSchema>;
 export type LocalPool = z.output<typeof localPoolSchema>;
+export type Metal3Pool = z.output<typeof metal3PoolSchema>;
+export type SshPool = z.output<typeof sshPoolSchema>;
 export type ServiceSpec = z.output<typeof serviceSpecSchema>;
 
 /** Namespace of the service on a cluster, which several environments may share. */

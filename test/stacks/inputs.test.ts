@@ -97,15 +97,11 @@ describe("an environment file", () => {
       ...prod,
       region: "local",
       service: { runtime: "systemd" },
-      hostPools: [
-        { name: "rack", where: "metal3", count: 1, needs },
-        { name: "kept", where: "ssh", count: 1, needs, addresses: ["192.0.2.10"] },
-      ],
+      hostPools: [{ name: "rack", where: "metal3", count: 1, needs }],
     });
     expectNothingMade(run);
     expect(faultsOf(run)).toEqual([
       expect.stringMatching(/^hostPools\[0\]\.where: no component makes "metal3" hosts/),
-      expect.stringMatching(/^hostPools\[1\]\.where: no component makes "ssh" hosts/),
     ]);
   });
 

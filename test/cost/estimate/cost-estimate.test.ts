@@ -83,7 +83,16 @@ describe("buildCostEstimate()", () => {
       service: { runtime: "systemd" },
       hostPools: [
         { name: "lab", where: "local", count: 1, needs: { vcpus: 2, memoryGiB: 2 } },
-        { name: "rack", where: "ssh", count: 2, needs: { vcpus: 2, memoryGiB: 2 }, addresses: ["a", "b"] },
+        {
+          name: "rack",
+          where: "ssh",
+          needs: { vcpus: 2, memoryGiB: 2 },
+          hosts: ["a", "b"].map((name) => ({
+            name: `rack-${name}`,
+            address: name,
+            hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPsBjxTEGRzTnDH6oApDsdPTEMVoMRbnNqHfCNFnYpG8",
+          })),
+        },
       ],
     });
     expect(local.lines.map((line) => line.kind)).toEqual(["not-billed", "not-billed"]);
