@@ -55,9 +55,22 @@ async function saveGuestJournal(wait: GuestWait): Promise<string> {
 }
 
 async function fail(wait: GuestWait, code: "WAIT_TIMEOUT" | "GUEST_FAILED", what: string): Promise<never> {
+  if (!(await isAlive(wait.qemu))) throw await qemuEnded(wait, what);
   const serialLog = join(wait.stateDir, VM_FILES.serialLog);
   const journal = await saveGuestJournal(wait);
   throw new LocalVmError(code, `${what}\nEnd of ${serialLog}:\n${await tailOf(serialLog)}${journal}`);
+}
+
+/** QEMU is gone though nobody here ended it: it crashed, somebody killed it, or the guest switched itself off. */
+async function qemuEnded(wait: GuestWait, what: string): Promise<LocalVmError> {
+  const [qemuLog, serialLog] = [VM_FILES.qemuLog, VM_FILES.serialLog].map((name) =>
+    join(wait.stateDir, name),
+  );
+  const ends = [qemuLog, serialLog].map(async (log = "") => `End of ${log}:\n${await tailOf(log)}`);
+  return new LocalVmError(
+    "QEMU_ENDED",
+    `${what}: QEMU ended by itself\n${(await Promise.all(ends)).join("\n")}`,
+  );
 }
 
 /** Looks again and again until `look` finds something; ends early when QEMU does. */
@@ -72,13 +85,7 @@ async function until<T>(
     wait.signal?.throwIfAborted();
     const found = await look();
     if (found !== undefined) return found;
-    if (!(await isAlive(wait.qemu))) {
-      return fail(
-        wait,
-        "GUEST_FAILED",
-        `Cannot wait for ${what}: QEMU ended (${join(wait.stateDir, VM_FILES.qemuLog)})`,
-      );
-    }
+    if (!(await isAlive(wait.qemu))) throw await qemuEnded(wait, `Cannot reach ${what}`);
     if (Date.now() > deadline) {
       return fail(wait, "WAIT_TIMEOUT", `Cannot reach ${what} within ${limitMillis / 1000} s`);
     }

@@ -23,7 +23,7 @@ import {
 import { LocalVmError } from "./vm-error.ts";
 import { isReplaceNeeded, type LocalVmSpec, type LocalVmSpecInput, localVmSpecSchema } from "./vm-spec.ts";
 import type { BringUpOptions, LocalVm, LocalVmBringUp, LocalVmPhase, LocalVmState } from "./vm-state.ts";
-import { cacheDir, defaultStateDir, readRecord, type VmRecord } from "./vm-store.ts";
+import { cacheDir, defaultStateDir, readRecord, removeRecord, type VmRecord } from "./vm-store.ts";
 
 export { defaultStateDir } from "./vm-store.ts";
 export { artifactUrl, isReplaceNeeded, localVmSpecSchema } from "./vm-spec.ts";
@@ -38,6 +38,8 @@ const REMINDER_MILLIS = 15_000;
 interface Started {
   readonly record: VmRecord;
   readonly qemu: ProcessIdentity;
+  /** Made by this call: nothing on its disks is anybody's yet. */
+  readonly isNew: boolean;
 }
 
 /** Measures phases and passes progress on. */
@@ -108,7 +110,7 @@ async function findRunning(stateDir: string, spec: LocalVmSpec): Promise<Started
   const record = await readRecord(stateDir);
   const [qemu, ...others] = await findVmProcesses(stateDir);
   if (record?.isComplete !== true || qemu === undefined || others.length > 0) return undefined;
-  return isDeepStrictEqual(record.spec, spec) ? { record, qemu } : undefined;
+  return isDeepStrictEqual(record.spec, spec) ? { record, qemu, isNew: false } : undefined;
 }
 
 /** Brings the folder from whatever state a former run left it in to a started QEMU of `spec`. */
@@ -133,19 +135,21 @@ async function startFrom(
       await powerDown(stateDir, qemu);
     } else await killAll(qemus);
     say(`starting the VM again (${how})`);
-    return startVm(stateDir, { ...record, spec, accelerator }, image);
+    return { ...(await startVm(stateDir, { ...record, spec, accelerator }, image)), isNew: false };
   }
   if (record !== undefined)
     say("replacing the VM that is there: it is of another spec or image, or was never complete");
   await killAll(qemus);
   say(`starting a new VM (${how})`);
-  return startVm(stateDir, await makeVm(stateDir, spec, image, accelerator), image);
+  const made = await makeVm(stateDir, spec, image, accelerator);
+  return { ...(await startVm(stateDir, made, image)), isNew: true };
 }
 
 /**
  * Makes the VM of `spec`, or finds it running, or starts it again, and waits until it is ready as the spec's readiness
  * says. Whatever an earlier call left, even one that was killed half-way, the end is the same. A VM whose change needs
- * it (`isReplaceNeeded`) is replaced, disks and all.
+ * it (`isReplaceNeeded`) is replaced, disks and all. When QEMU ends by itself meanwhile it is started once more: anew
+ * where this call had made the VM, else with its disks.
  *
  * @throws {InputError} for a wrong spec, with every fault
  * @throws {LocalVmError} when it cannot be made or does not become ready; QEMU is then stopped and its logs are kept
@@ -155,14 +159,32 @@ export async function bringUp(
   options: BringUpOptions = {},
 ): Promise<LocalVmBringUp> {
   const spec = parseContract(localVmSpecSchema, input, "LocalVm");
-  const { signal } = options;
   const clock = new PhaseClock(options.progress);
   const asked = options.stateDir ?? defaultStateDir(spec.name);
   await mkdir(asked, { recursive: true, mode: 0o700 });
   const stateDir = await realpath(asked);
   await clock.run("packages", "checking for QEMU and mmdebstrap", ensureParts);
-  const lock = { waitMillis: LOCK_WAIT_MILLIS, signal };
-  const started = await withExclusiveLock(stateDir, lock, async () => {
+  const { signal } = options;
+  const started = await start({ stateDir, spec, clock, signal });
+  try {
+    return await waitUntilReady(started, { stateDir, spec, clock, signal });
+  } catch (error) {
+    if (!(error instanceof LocalVmError && error.code === "QEMU_ENDED")) throw error;
+    options.progress?.({ phase: "boot", message: `once more. ${error.message}` });
+  }
+  if (started.isNew) await removeRecord(stateDir);
+  return waitUntilReady(await start({ stateDir, spec, clock, signal }), { stateDir, spec, clock, signal });
+}
+
+interface BringUp {
+  readonly stateDir: string;
+  readonly spec: LocalVmSpec;
+  readonly clock: PhaseClock;
+  readonly signal: AbortSignal | undefined;
+}
+
+function start({ stateDir, spec, clock, signal }: BringUp): Promise<Started> {
+  return withExclusiveLock(stateDir, { waitMillis: LOCK_WAIT_MILLIS, signal }, async () => {
     const running = await findRunning(stateDir, spec);
     if (running !== undefined) return running;
     const image = await clock.run("image", "checking the image", (say) =>
@@ -170,7 +192,13 @@ export async function bringUp(
     );
     return clock.run("boot", "starting", (say) => startFrom(stateDir, spec, image, say));
   });
-  const wait = { stateDir, sshPort: started.record.sshPort, qemu: started.qemu, signal };
+}
+
+async function waitUntilReady(
+  { record, qemu }: Started,
+  { stateDir, spec, clock, signal }: BringUp,
+): Promise<LocalVmBringUp> {
+  const wait = { stateDir, sshPort: record.sshPort, qemu, signal };
   try {
     await clock.run("boot", "waiting for ssh", () => waitForSsh(wait));
     await clock.run("cloud-init", "waiting for cloud-init", () => waitForCloudInit(wait));
@@ -182,14 +210,13 @@ export async function bringUp(
             waitForReport(wait, agentReportPath),
           );
     if (serviceHealthPath !== undefined) {
-      const { servicePort } = started.record;
       await clock.run("service", "waiting for the service", () =>
-        waitForService(wait, servicePort, serviceHealthPath),
+        waitForService(wait, record.servicePort, serviceHealthPath),
       );
     }
-    return { ...stateOf(stateDir, started.record, true), phases: clock.phases, report };
+    return { ...stateOf(stateDir, record, true), phases: clock.phases, report };
   } catch (error) {
-    await killProcess(started.qemu);
+    await killProcess(qemu);
     throw error;
   }
 }

@@ -3,6 +3,7 @@ export type LocalVmErrorCode =
   | "PART_MISSING"
   | "IMAGE_BUILD"
   | "QEMU_START"
+  | "QEMU_ENDED"
   | "WAIT_TIMEOUT"
   | "GUEST_FAILED"
   | "ARTIFACT_WRONG"

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { localVmSpecSchema } from "./vm-spec.ts";
@@ -42,6 +42,11 @@ export async function readRecord(stateDir: string): Promise<VmRecord | undefined
     if ((error as NodeJS.ErrnoException).code === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** Forgets the VM of a folder, so that the next start makes it anew. */
+export async function removeRecord(stateDir: string): Promise<void> {
+  await rm(join(stateDir, RECORD), { force: true });
 }
 
 /** Replaces the record in one step, so that a reader and a killed writer never leave half of one. */

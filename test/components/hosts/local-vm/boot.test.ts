@@ -102,13 +102,29 @@ describeWith(LAB_PARTS, "bringUp() with a real boot", () => {
   );
 
   test(
-    "keeps what was synced over a power cut, and starts again with it",
+    "keeps what was synced over a power cut, and starts again with it, though QEMU dies in the middle once",
     { timeout: LAB_TIMEOUT_MILLIS },
     async () => {
       await lab.vm.ssh("echo kept > /root/kept && sync");
       await lab.vm.kill();
       expect((await describeVm(lab.stateDir))?.isRunning).toBe(false);
-      await bringUp(lab.vm.state.spec, { stateDir: lab.stateDir });
+      const said: string[] = [];
+      let killed: Promise<void> | undefined;
+      const again = await bringUp(lab.vm.state.spec, {
+        stateDir: lab.stateDir,
+        progress: ({ message }) => {
+          said.push(message);
+          if (message === "waiting for ssh") killed ??= lab.vm.kill();
+        },
+      });
+      await killed;
+      expect(said).toContainEqual(
+        expect.stringMatching(
+          /^once more\. Cannot reach the guest by ssh: QEMU ended by itself\nEnd of .*qemu\.log/,
+        ),
+      );
+      expect(said.filter((message) => message === "waiting for ssh")).toHaveLength(2);
+      expect(again.id).toBe(lab.vm.state.id);
       expect((await lab.vm.readFile("/root/kept"))?.toString()).toBe("kept\n");
     },
   );
