@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fetches the archives that /etc/bedplate/artifacts names, checks each against its sha256 before unpacking it, switches
 # to it in one step, and starts the agent and then the service. Does nothing twice, so it may be run again at any time.
+# With --agent-only it stops before the start: the agent is there, enabled and current, and nothing has been tuned.
 # A line of the file: agent SHA256 ADDRESS, or service SHA256 ADDRESS UNIT
 set -eu
 umask 022
@@ -17,7 +18,7 @@ fail() {
 }
 
 # Plain http is for what a local QEMU machine's own network forwards, where the sha256 is all that is needed; curl
-# follows no redirect there. s3 addresses are read with the instance's role.
+# follows no redirect there. s3 addresses are read with the instance's role. file: is on this host already.
 fetch() {
   case $1 in
     s3://*) aws s3 cp --only-show-errors "$1" "$2" ;;
@@ -25,7 +26,8 @@ fetch() {
       --connect-timeout 10 --max-time 300 --output "$2" "$1" ;;
     http://10.0.2.100[/:]* | http://10.0.2.2[/:]* | http://127.0.0.1[/:]*) curl --proto '=http' --max-redirs 0 --fail --silent --show-error \
       --connect-timeout 10 --max-time 300 --output "$2" "$1" ;;
-    *) fail "address \"$1\" is none of s3, https, or http to a local machine's own forwarder" ;;
+    file:///*) cp -- "${1#file://}" "$2" ;;
+    *) fail "address \"$1\" is none of s3, https, file, or http to a local machine's own forwarder" ;;
   esac
 }
 
@@ -95,6 +97,11 @@ done
 ln -sfn /opt/bedplate/current/bin/bedplate "$root/usr/local/sbin/bedplate"
 systemctl daemon-reload
 systemctl enable --quiet bedplate-early.service bedplate.service bedplate-drift.timer
+
+if [ "${1:-}" = --agent-only ]; then
+  log "the agent is installed"
+  exit 0
+fi
 
 # A failure is reported at the end. Whether the service starts all the same is for its unit to say: it requires
 # bedplate.service or only wants it.

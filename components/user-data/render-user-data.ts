@@ -23,6 +23,8 @@ function isArtifactUrl(text: string): boolean {
   if (/[\s"'\\]/.test(text) || !URL.canParse(text)) return false;
   const url = new URL(text);
   if (url.username !== "" || url.password !== "") return false;
+  // A file that is on the host already: baked into its image, or copied there.
+  if (url.protocol === "file:") return url.host === "" && text === `file://${url.pathname}`;
   if (url.protocol === "http:") return PLAIN_HTTP_HOSTS.has(url.hostname);
   return url.protocol === "https:" || (url.protocol === "s3:" && url.pathname.length > 1);
 }
@@ -33,7 +35,7 @@ const artifactSchema = z.strictObject({
     .string()
     .refine(
       isArtifactUrl,
-      "an s3:// or https:// address without credentials, or http://10.0.2.100/ for a local machine",
+      "an s3:// or https:// address without credentials, file:// for what is on the host, or http://10.0.2.100/ for a local machine",
     ),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits"),
 });
@@ -84,9 +86,11 @@ export interface UserData {
 
 const INSTALLER_TEXT = readFileSync(path.join(import.meta.dirname, "bedplate-install.sh"), "utf8");
 
-interface FileEntry {
+/** A file of a host. */
+export interface FileEntry {
   readonly path: string;
   readonly content: string;
+  /** As chmod takes it, "0644". */
   readonly permissions: string;
 }
 
@@ -129,8 +133,30 @@ function serviceFiles(input: z.output<typeof userDataSchema>): FileEntry[] {
 }
 
 /**
- * User data of a host: a cloud-config that writes the profile, the installer and the service's unit, and runs the
- * installer once. Pure: the same input gives the same bytes. It holds no secret, as everything on a host can read it.
+ * The files that make a host one of ours: its profile, what it installs, the service's unit and the installer. They hold
+ * no secret, as everything on a host can read them.
+ *
+ * @throws {InputError} when the input is wrong
+ */
+export function renderHostFiles(data: UserDataInput): FileEntry[] {
+  const input = parseContract(userDataSchema, data, "user data");
+  const { agent, service } = input.artifacts;
+  const artifactLines = [`agent ${agent.sha256} ${agent.url}`];
+  if (service !== undefined) {
+    artifactLines.push(`service ${service.sha256} ${service.url} ${input.profile.service.unit}`);
+  }
+  return [
+    { path: HOST_PATHS.profile, content: stringify(input.profile), permissions: "0644" },
+    { path: HOST_PATHS.artifacts, content: `${artifactLines.join("\n")}\n`, permissions: "0644" },
+    ...driftFiles(input),
+    ...serviceFiles(input),
+    { path: HOST_PATHS.installer, content: INSTALLER_TEXT, permissions: "0755" },
+  ];
+}
+
+/**
+ * User data of a host: a cloud-config that writes the host's files and runs the installer once. Pure: the same input
+ * gives the same bytes.
  *
  * Plain text where it fits, as people read it in a console; gzip above the limit, which cloud-init and nodeadm take.
  *
@@ -138,22 +164,10 @@ function serviceFiles(input: z.output<typeof userDataSchema>): FileEntry[] {
  */
 export function renderUserData(data: UserDataInput): UserData {
   const input = parseContract(userDataSchema, data, "user data");
-  const { agent, service } = input.artifacts;
-  const artifactLines = [`agent ${agent.sha256} ${agent.url}`];
-  if (service !== undefined) {
-    artifactLines.push(`service ${service.sha256} ${service.url} ${input.profile.service.unit}`);
-  }
-  const files: FileEntry[] = [
-    { path: HOST_PATHS.profile, content: stringify(input.profile), permissions: "0644" },
-    { path: HOST_PATHS.artifacts, content: `${artifactLines.join("\n")}\n`, permissions: "0644" },
-    ...driftFiles(input),
-    ...serviceFiles(input),
-    { path: HOST_PATHS.installer, content: INSTALLER_TEXT, permissions: "0755" },
-  ];
   const config = {
     ssh_pwauth: false,
     ...(input.sshAuthorizedKeys.length > 0 ? { ssh_authorized_keys: input.sshAuthorizedKeys } : {}),
-    write_files: files.map((file) => ({ ...file, owner: "root:root" })),
+    write_files: renderHostFiles(data).map((file) => ({ ...file, owner: "root:root" })),
     runcmd: [[HOST_PATHS.installer]],
   };
   const text = `#cloud-config\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;

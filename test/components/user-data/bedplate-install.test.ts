@@ -11,6 +11,7 @@ import { packArchive, sha256Of } from "../../../tools/archive/pack.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
 
 const SCRIPT = path.resolve(import.meta.dirname, "../../../components/user-data/bedplate-install.sh");
+const UNINSTALLER = path.resolve(import.meta.dirname, "../../../components/user-data/bedplate-uninstall.sh");
 
 const TOOLS = [
   program("curl", "apt-get install curl"),
@@ -87,12 +88,21 @@ async function serve(name: string, version = "1"): Promise<Served> {
   return { url: `http://127.0.0.1:${port}/${name}-${version}`, sha256: sha256Of(content) };
 }
 
-async function install(agent: Served, service?: Served, systemctlFails = "") {
+async function install(
+  agent: Served,
+  service?: Served,
+  systemctlFails = "",
+  options: readonly string[] = [],
+) {
   const lines = [`agent ${agent.sha256} ${agent.url}`];
   if (service !== undefined) lines.push(`service ${service.sha256} ${service.url} mcp-service.service`);
   await writeFile(path.join(root, "etc/bedplate/artifacts"), `${lines.join("\n")}\n`);
+  return runScript([SCRIPT, ...options], systemctlFails);
+}
+
+async function runScript(words: readonly string[], systemctlFails = "") {
   await writeFile(path.join(root, "systemctl-calls"), "");
-  const run = await execa("sh", [SCRIPT], {
+  const run = await execa("sh", words, {
     reject: false,
     timeout: 60_000,
     env: {
@@ -198,6 +208,31 @@ describeWith(TOOLS, "bedplate-install", () => {
     expect(run.calls.at(-1)).toBe("restart mcp-service.service");
   });
 
+  it("puts the agent in place and starts nothing with --agent-only", async () => {
+    const agent = await serve("agent");
+    const run = await install(agent, await serve("service"), "", ["--agent-only"]);
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(run.calls).toEqual([
+      "daemon-reload",
+      "enable --quiet bedplate-early.service bedplate.service bedplate-drift.timer",
+    ]);
+    expect(await current("bedplate")).toBe(agent.sha256);
+    expect(existsSync(path.join(root, "opt/mcp-service"))).toBe(false);
+  });
+
+  it("takes an archive that is on the host, and checks it all the same", async () => {
+    const agent = await serve("agent");
+    const file = path.join(root, "agent.tar.gz");
+    await writeFile(file, files.get("/agent-1") ?? "");
+    expect(await install({ ...agent, url: `file://${file}` })).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(requests).toEqual([]);
+    await writeFile(file, "cut off");
+    const run = await install({ url: `file://${file}`, sha256: "0".repeat(64) });
+    expect(run.exitCode).toBe(1);
+    expect(run.stderr).toContain("Cannot trust agent from");
+    expect(await current("bedplate")).toBe(agent.sha256);
+  });
+
   it("fails for an address that it does not trust plain http to", async () => {
     const agent = await serve("agent");
     const run = await install({ ...agent, url: "http://192.0.2.1:80/agent" });
@@ -207,10 +242,53 @@ describeWith(TOOLS, "bedplate-install", () => {
   });
 });
 
+describeWith(TOOLS, "bedplate-uninstall", () => {
+  const tree = async () =>
+    (await readdir(root, { recursive: true })).filter((name) => name !== "systemctl-calls").toSorted();
+
+  it("leaves what was there before the installer, and does nothing the second time", async () => {
+    await mkdir(path.join(root, "etc/udev/rules.d"), { recursive: true });
+    await mkdir(path.join(root, "var/lib"), { recursive: true });
+    await writeFile(path.join(root, "etc/systemd/system/other.service"), "[Service]\n");
+    const before = (await tree()).filter((name) => name !== "etc/bedplate");
+    await install(await serve("agent"), await serve("service"));
+    await writeFile(path.join(root, "etc/systemd/system/mcp-service.service"), "[Service]\n");
+    await mkdir(path.join(root, "var/lib/bedplate"));
+    await writeFile(path.join(root, "var/lib/bedplate/journal.jsonl"), "");
+
+    const run = await runScript([UNINSTALLER, "mcp-service.service"]);
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(run.calls).toEqual([
+      "disable --quiet --now mcp-service.service",
+      "disable --quiet --now bedplate-drift.timer",
+      "disable --quiet --now bedplate.service",
+      "disable --quiet --now bedplate-early.service",
+      "daemon-reload",
+      "reset-failed bedplate* mcp-service.service",
+    ]);
+    // Folders that every host has: /opt and /run.
+    expect((await tree()).filter((name) => name !== "opt" && name !== "run")).toEqual(before);
+
+    const again = await runScript([UNINSTALLER, "mcp-service.service"]);
+    expect(again.calls.filter((call) => call.startsWith("disable"))).toEqual([]);
+    expect(again.exitCode).toBe(0);
+  });
+
+  it("never touches a service that it did not install", async () => {
+    await writeFile(path.join(root, "etc/systemd/system/mcp-service.service"), "[Service]\n");
+    await mkdir(path.join(root, "opt/mcp-service"), { recursive: true });
+    await install(await serve("agent"));
+    const run = await runScript([UNINSTALLER]);
+    expect(run.exitCode).toBe(0);
+    expect(existsSync(path.join(root, "etc/systemd/system/mcp-service.service"))).toBe(true);
+    expect(existsSync(path.join(root, "opt/mcp-service"))).toBe(true);
+  });
+});
+
 describeWith([program("shellcheck", "apt-get install shellcheck")], "shellcheck", () => {
-  it("finds nothing in the installer", () => {
+  it.each([SCRIPT, UNINSTALLER])("finds nothing in %s", (script) => {
     expect(
-      execFileSync("shellcheck", ["--enable=all", "--exclude=SC2250,SC2310,SC2312", SCRIPT], {
+      execFileSync("shellcheck", ["--enable=all", "--exclude=SC2250,SC2310,SC2312", script], {
         encoding: "utf8",
         timeout: 60_000,
       }),
