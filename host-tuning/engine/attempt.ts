@@ -1,4 +1,4 @@
-import type { Decision } from "./plan-host.ts";
+import type { Decision } from "./decision.ts";
 
 /** One step on its way from decision to report. */
 export interface Attempt {

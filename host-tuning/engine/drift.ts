@@ -1,6 +1,6 @@
 import type { JournalState, OutstandingStep } from "./journal-state.ts";
 import { isSame } from "./knob-values.ts";
-import type { Decision } from "./plan-host.ts";
+import type { Decision } from "./decision.ts";
 
 /** Is what we set still of this boot: a kernel value of an earlier one is gone, and nobody's fault. */
 export function isOfThisBoot(step: OutstandingStep, bootId: string | null): boolean {

@@ -1,7 +1,7 @@
 import type { ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import type { Past } from "./own-changes.ts";
-import type { Decision } from "./plan-host.ts";
+import type { Decision } from "./decision.ts";
 
 /** The configuration says it already, and the next boot brings it about. */
 export async function waitsForReboot(host: LiveHost, { step, knob }: Decision): Promise<boolean> {

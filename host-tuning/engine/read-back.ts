@@ -3,7 +3,7 @@ import type { ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import type { Attempt } from "./attempt.ts";
 import { isSame, isSatisfied, nameOf, quantityOf, textOf } from "./knob-values.ts";
-import type { Decision } from "./plan-host.ts";
+import type { Decision } from "./decision.ts";
 import { entryOf } from "./report-of.ts";
 import { roundMillis } from "./run-context.ts";
 

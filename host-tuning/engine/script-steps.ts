@@ -1,7 +1,7 @@
 import { entryFilesAmong, withArgumentIn } from "../boot-loader/entry-files.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import type { PlanStep } from "./host-plan.ts";
-import { type Decision, plainWrite } from "./plan-host.ts";
+import { type Decision, plainWrite } from "./decision.ts";
 
 type AnyWrite = PlanStep["writes"][number];
 

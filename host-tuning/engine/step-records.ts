@@ -6,7 +6,7 @@ import { isOfThisBoot } from "./drift.ts";
 import { type JournalRecord, type StepRecord, JOURNAL_VERSION } from "./journal-records.ts";
 import { type JournalState, isGoneAfterReboot, touchedBy } from "./journal-state.ts";
 import { captureOriginal, idOf, isInPlace } from "./originals.ts";
-import type { Decision } from "./plan-host.ts";
+import type { Decision } from "./decision.ts";
 import type { RunContext } from "./run-context.ts";
 import { checkDestination } from "./write-guard.ts";
 

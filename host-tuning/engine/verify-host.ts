@@ -4,7 +4,9 @@ import { isDrifted } from "./drift.ts";
 import { afterFutileReboot, keysRebootedFor, waitsForReboot } from "./futile-reboot.ts";
 import { nameOf, quantityOf } from "./knob-values.ts";
 import { readPast } from "./own-changes.ts";
-import { type Decision, type PlanInput, decideHost } from "./plan-host.ts";
+import type { Decision } from "./decision.ts";
+import { decideHost } from "./plan-host.ts";
+import type { PlanInput } from "./plan-input.ts";
 import { announce, entryOf, reportOf } from "./report-of.ts";
 import { type Observer, type PhaseDuration, startRun } from "./run-context.ts";
 

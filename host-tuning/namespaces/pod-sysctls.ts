@@ -4,6 +4,7 @@ import type { HostProfile } from "../profile/host-profile.ts";
 
 /**
  * Sysctls that a pod may ask for without the kubelet's leave, with the minor version of Kubernetes 1 that has them so.
+ * Compared with pkg/kubelet/sysctl of v1.26 to v1.34: the list of each.
  *
  * @see https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls
  */

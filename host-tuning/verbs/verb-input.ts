@@ -1,4 +1,4 @@
-import type { Phase, PlanInput } from "../engine/plan-host.ts";
+import type { Phase, PlanInput } from "../engine/plan-input.ts";
 import { type Past, readPast } from "../engine/own-changes.ts";
 import type { Confirmation } from "../engine/pending-changes.ts";
 import type { PhaseDuration } from "../engine/run-context.ts";
