@@ -1,11 +1,14 @@
 /**
- * Builds cost/catalogue/ec2-us-east-1.json: `node tools/build-catalogue.ts SOURCE.json`.
+ * Builds cost/catalogue/ec2-us-east-1.json: `node tools/build-catalogue.ts SOURCE.json TYPES.json.gz NAME DATE`.
  *
  * SOURCE is a table of instance types and prices as karpenter-provider-aws generates it (`source`, `license`,
- * `specsAsOf`, `pricesAsOf`, `region`, `currency`, `instanceTypes[]`). What goes into the repository is the facts in our
- * own shape, with where they are from and of which day.
+ * `specsAsOf`, `pricesAsOf`, `region`, `currency`, `instanceTypes[]`). TYPES is what EC2 answered to
+ * DescribeInstanceTypes, by type, as moto carries it (moto/ec2/resources/instance_types.json.gz in its wheel); NAME and
+ * DATE say which: `"EC2 DescribeInstanceTypes, as in moto 5.2.5" 2026-10-27`. What goes into the repository is the facts
+ * in our own shape, with where they are from and of which day. Types that SOURCE lacks have no price and are left out.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import * as z from "zod";
 import {
   CATALOGUE_COLUMNS,
@@ -57,7 +60,93 @@ const sourceSchema = z.object({
 
 type SourceType = z.output<typeof sourceSchema>["instanceTypes"][number];
 
-function rowOf(spec: SourceType): CatalogueRow {
+/** What is taken of an answer to DescribeInstanceTypes; keys are the API's. */
+const describedSchema = z.record(
+  z.string(),
+  z.object({
+    VCpuInfo: z.object({
+      DefaultVCpus: z.int(),
+      DefaultCores: z.int(),
+      DefaultThreadsPerCore: z.int(),
+      ValidCores: z.array(z.int()).optional(),
+      ValidThreadsPerCore: z.array(z.int()).optional(),
+    }),
+    MemoryInfo: z.object({ SizeInMiB: z.int() }),
+    InstanceStorageInfo: z
+      .object({
+        Disks: z
+          .array(z.object({ Count: z.int(), SizeInGB: z.int(), Type: z.enum(["ssd", "hdd"]) }))
+          .length(1),
+        NvmeSupport: z.enum(["unsupported", "supported", "required"]),
+      })
+      .optional(),
+    NetworkInfo: z.object({
+      EnaSrdSupported: z.boolean(),
+      NetworkCards: z
+        .array(
+          z.object({
+            NetworkCardIndex: z.int(),
+            MaximumNetworkInterfaces: z.int(),
+            InterfaceTypes: z.array(z.string()),
+          }),
+        )
+        .min(1),
+    }),
+    PlacementGroupInfo: z.object({ SupportedStrategies: z.array(z.string()) }),
+    SupportedUsageClasses: z.array(z.enum(["on-demand", "spot", "capacity-block"])),
+  }),
+);
+
+type DescribedType = z.output<typeof describedSchema>[string];
+
+/** Two sources that disagree on what a type is describe different things: then nothing is built. */
+function contradictions(spec: SourceType, described: DescribedType): string[] {
+  const pairs = [
+    ["vCPUs", spec.vcpus, described.VCpuInfo.DefaultVCpus],
+    ["MiB of memory", spec.memoryMiB, described.MemoryInfo.SizeInMiB],
+  ] as const;
+  return pairs.flatMap(([what, one, other]) =>
+    one === other ? [] : [`${spec.type} has ${one} and ${other} ${what}`],
+  );
+}
+
+/** Cards that are alike in a row are one entry: how many, interfaces on each, and whether they carry EFA. */
+function cardRuns({ NetworkInfo }: DescribedType): [number, number, boolean][] {
+  const runs: [number, number, boolean][] = [];
+  for (const card of NetworkInfo.NetworkCards.toSorted((a, b) => a.NetworkCardIndex - b.NetworkCardIndex)) {
+    const carriesEfa = card.InterfaceTypes.includes("efa-only");
+    const last = runs.at(-1);
+    if (last?.[1] === card.MaximumNetworkInterfaces && last[2] === carriesEfa) last[0] += 1;
+    else runs.push([1, card.MaximumNetworkInterfaces, carriesEfa]);
+  }
+  return runs;
+}
+
+/** The last columns of a row: what only the API says. All null where it has no such type. */
+function describedColumns(described: DescribedType | undefined) {
+  if (described === undefined) return [null, null, null, null, null, null, null] as const;
+  const { VCpuInfo: cpu, InstanceStorageInfo: storage } = described;
+  const [disks] = storage?.Disks ?? [];
+  return [
+    [cpu.DefaultCores, cpu.DefaultThreadsPerCore] satisfies CatalogueRow[18],
+    cpu.ValidCores === undefined || cpu.ValidThreadsPerCore === undefined
+      ? null
+      : ([cpu.ValidCores, cpu.ValidThreadsPerCore] satisfies CatalogueRow[19]),
+    disks === undefined
+      ? ([0, 0, "none"] satisfies CatalogueRow[20])
+      : ([
+          disks.Count,
+          disks.SizeInGB,
+          disks.Type === "hdd" ? "hdd" : storage?.NvmeSupport === "unsupported" ? "ssd" : "nvme",
+        ] satisfies CatalogueRow[20]),
+    cardRuns(described),
+    described.NetworkInfo.EnaSrdSupported,
+    described.PlacementGroupInfo.SupportedStrategies.includes("cluster"),
+    described.SupportedUsageClasses.filter((usage) => usage !== "on-demand").toSorted(),
+  ] as const;
+}
+
+function rowOf(spec: SourceType, described: DescribedType | undefined): CatalogueRow {
   const { gpuName, gpuManufacturer, gpuCount, gpuMemoryMiB, acceleratorName, acceleratorCount } = spec;
   const gpu =
     gpuName === undefined ||
@@ -79,7 +168,7 @@ function rowOf(spec: SourceType): CatalogueRow {
     spec.ebsMbps ?? null,
     spec.nvmeGB ?? 0,
     spec.efaInterfaces,
-    spec.networkCards ?? null,
+    described?.NetworkInfo.NetworkCards.length ?? spec.networkCards ?? null,
     spec.maxNetworkInterfaces ?? null,
     spec.encryptionInTransit,
     gpu,
@@ -87,16 +176,27 @@ function rowOf(spec: SourceType): CatalogueRow {
       ? null
       : [acceleratorName, acceleratorCount],
     spec.onDemandUsdPerHour ?? null,
+    ...describedColumns(described),
   ];
 }
 
+interface Described {
+  readonly types: z.output<typeof describedSchema>;
+  readonly name: string;
+  readonly asOf: string;
+}
+
 /** The file's text: a header and one line per type, so that a refresh reads well in a diff. */
-function renderCatalogue(source: z.output<typeof sourceSchema>): string {
-  const rows = source.instanceTypes.map(rowOf).toSorted((a, b) => (a[0] < b[0] ? -1 : Number(a[0] > b[0])));
+function renderCatalogue(source: z.output<typeof sourceSchema>, described: Described): string {
+  const rows = source.instanceTypes
+    .map((spec) => rowOf(spec, described.types[spec.type]))
+    .toSorted((a, b) => (a[0] < b[0] ? -1 : Number(a[0] > b[0])));
   const header = {
     source: source.source,
     licence: source.license,
     specsAsOf: source.specsAsOf,
+    describedBy: described.name,
+    describedAsOf: described.asOf,
     pricesAsOf: source.pricesAsOf,
     region: source.region,
     currency: source.currency,
@@ -109,19 +209,40 @@ function renderCatalogue(source: z.output<typeof sourceSchema>): string {
   return `{\n${headerLines.join("")}"rows": [\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n}\n`;
 }
 
-function main(args: readonly string[]): number {
-  const path = args[0];
-  if (path === undefined || args.length > 1) {
-    process.stderr.write("Usage: node tools/build-catalogue.ts SOURCE.json\n");
+function readJson<S extends z.ZodType>(schema: S, path: string): z.output<S> {
+  const bytes = readFileSync(path);
+  const text = path.endsWith(".gz") ? gunzipSync(bytes).toString("utf8") : bytes.toString("utf8");
+  return parseContract(schema, parseYamlText(text, path), path);
+}
+
+function main([sourcePath, typesPath, name, asOf, ...others]: readonly string[]): number {
+  if (sourcePath === undefined || typesPath === undefined || name === undefined || asOf === undefined) {
+    process.stderr.write("Usage: node tools/build-catalogue.ts SOURCE.json TYPES.json.gz NAME DATE\n");
     return EXIT_CODE.badInput;
   }
   try {
-    const source = parseContract(sourceSchema, parseYamlText(readFileSync(path, "utf8"), path), path);
-    const text = renderCatalogue(source);
+    if (others.length > 0)
+      throw new InputError("arguments", [{ path: "", message: `"${others.join(" ")}" is too much` }]);
+    const source = readJson(sourceSchema, sourcePath);
+    const types = readJson(describedSchema, typesPath);
+    const faults = source.instanceTypes.flatMap((spec) => {
+      const described = types[spec.type];
+      return described === undefined ? [] : contradictions(spec, described);
+    });
+    if (faults.length > 0) {
+      throw new InputError(
+        `${sourcePath} and ${typesPath}`,
+        faults.map((message) => ({ path: "", message })),
+      );
+    }
+    const text = renderCatalogue(source, { types, name, asOf });
     const catalogue = parseCatalogue(text, source.region, "the catalogue that was built");
     writeFileSync(OUTPUT, text);
     const priced = catalogue.instanceTypes.filter((spec) => spec.price.kind === "priced").length;
-    process.stdout.write(`${catalogue.instanceTypes.length} instance types, ${priced} priced\n`);
+    const undescribed = catalogue.instanceTypes.filter((spec) => spec.cpu === undefined);
+    process.stdout.write(
+      `${catalogue.instanceTypes.length} instance types, ${priced} priced; not described: ${undescribed.map((spec) => spec.type).join(", ") || "none"}\n`,
+    );
     return EXIT_CODE.asWanted;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

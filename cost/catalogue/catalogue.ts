@@ -31,6 +31,13 @@ export const CATALOGUE_COLUMNS = [
   "gpu",
   "accelerator",
   "onDemandPerHour",
+  "cpu",
+  "settableCpu",
+  "disks",
+  "cards",
+  "enaExpress",
+  "clusterPlacement",
+  "usageClasses",
 ] as const;
 
 const count = z.int().min(0);
@@ -61,6 +68,13 @@ const rowSchema = z.tuple([
   z.tuple([z.string().min(1), z.string().min(1), count, z.int().min(1)]).nullable(),
   z.tuple([z.string().min(1), z.int().min(1)]).nullable(),
   decimalAmount.nullable(),
+  z.tuple([z.int().min(1), z.int().min(1)]).nullable(),
+  z.tuple([z.array(z.int().min(1)).min(1), z.array(z.int().min(1)).min(1)]).nullable(),
+  z.tuple([count, count, z.enum(["nvme", "ssd", "hdd", "none"])]).nullable(),
+  z.array(z.tuple([z.int().min(1), z.int().min(1), z.boolean()])).nullable(),
+  z.boolean().nullable(),
+  z.boolean().nullable(),
+  z.array(z.enum(["spot", "capacity-block"])).nullable(),
 ]);
 
 export const catalogueFileSchema = z
@@ -68,6 +82,8 @@ export const catalogueFileSchema = z
     source: z.string().min(1),
     licence: z.string().min(1),
     specsAsOf: isoDate,
+    describedBy: z.string().min(1),
+    describedAsOf: isoDate,
     pricesAsOf: isoDate,
     region: z.string().min(1),
     currency: z.string().regex(/^[A-Z]{3}$/, "a currency code as in USD"),
@@ -110,7 +126,12 @@ export type Price =
       readonly asOf: string;
       readonly source: string;
     }
-  | { readonly kind: "unpriced"; readonly because: string };
+  | {
+      readonly kind: "unpriced";
+      readonly because: string;
+      /** A price of another region: it orders types among each other and is charged to nobody. */
+      readonly elsewhere?: { readonly amount: string; readonly currency: string; readonly region: string };
+    };
 
 /** GPUs of one model. `count` is 0 where the instance has a fraction of one GPU (g6f, gr6f). */
 export interface GpuSpec {
@@ -119,6 +140,26 @@ export interface GpuSpec {
   readonly count: number;
   /** Memory of one GPU, or of the fraction. */
   readonly memoryMiB: number;
+}
+
+/** Cores and threads as the type boots, and what CPU options may make of them. */
+export interface CpuLayout {
+  readonly cores: number;
+  readonly threadsPerCore: number;
+  /** Undefined where CPU options are refused: on bare metal and on HPC types. */
+  readonly settable?: { readonly cores: readonly number[]; readonly threadsPerCore: readonly number[] };
+}
+
+/** Instance-store disks, all alike. */
+export interface LocalDisks {
+  readonly count: number;
+  readonly sizeGB: number;
+  readonly kind: "nvme" | "ssd" | "hdd" | "none";
+}
+
+export interface NetworkCard {
+  readonly maxInterfaces: number;
+  readonly carriesEfa: boolean;
 }
 
 /** One instance type. What the source does not say is undefined, never 0. */
@@ -139,10 +180,22 @@ export interface InstanceType {
   readonly nvmeGB: number;
   readonly efaInterfaces: number;
   readonly networkCards?: number;
+  /** Each card, by its index. A card that carries EFA carries one EFA interface. */
+  readonly cards?: readonly NetworkCard[];
   readonly maxNetworkInterfaces?: number;
+  readonly enaExpress?: boolean;
+  readonly cpu?: CpuLayout;
+  readonly disks?: LocalDisks;
+  readonly clusterPlacement?: boolean;
+  /** How it is sold beside on demand. */
+  readonly usageClasses?: readonly ("spot" | "capacity-block")[];
   readonly encryptsInTransit: boolean;
   readonly gpus: readonly GpuSpec[];
   readonly accelerators: readonly { readonly model: string; readonly count: number }[];
+  /** Why it cannot be had although it once had a price: EC2 itself did not list it. */
+  readonly unlisted?: string;
+  /** Zones in which EC2 offers it, among those that were asked about; undefined where nobody asked. */
+  readonly zones?: readonly string[];
   readonly price: Price;
 }
 
@@ -154,8 +207,12 @@ export interface Catalogue {
   readonly source: string;
   readonly licence: string;
   readonly specsAsOf: string;
+  readonly describedBy: string;
+  readonly describedAsOf: string;
   readonly pricesAsOf: string;
   readonly currency: string;
+  /** Zones of the subnets that hosts may stand in, where the account was asked. */
+  readonly zones?: readonly string[];
   readonly instanceTypes: readonly InstanceType[];
 }
 
@@ -172,6 +229,7 @@ function priceOf(file: CatalogueFile, row: CatalogueRow, region: string): Price 
     return {
       kind: "unpriced",
       because: `the catalogue has prices of ${file.region} only, none of ${region}`,
+      ...(amount === null ? {} : { elsewhere: { amount, currency: file.currency, region: file.region } }),
     };
   }
   if (amount === null) {
@@ -188,10 +246,47 @@ function priceOf(file: CatalogueFile, row: CatalogueRow, region: string): Price 
   };
 }
 
+/** What the columns of the API say; without them nothing is said. */
+function describedOf(row: CatalogueRow): Partial<InstanceType> {
+  const [cpu, settable, disks, cards, enaExpress, clusterPlacement, usageClasses] = row.slice(18) as [
+    CatalogueRow[18],
+    CatalogueRow[19],
+    CatalogueRow[20],
+    CatalogueRow[21],
+    CatalogueRow[22],
+    CatalogueRow[23],
+    CatalogueRow[24],
+  ];
+  return {
+    ...(cpu === null
+      ? {}
+      : {
+          cpu: {
+            cores: cpu[0],
+            threadsPerCore: cpu[1],
+            ...(settable === null ? {} : { settable: { cores: settable[0], threadsPerCore: settable[1] } }),
+          },
+        }),
+    ...(disks === null ? {} : { disks: { count: disks[0], sizeGB: disks[1], kind: disks[2] } }),
+    ...(cards === null
+      ? {}
+      : {
+          cards: cards.flatMap(([count, maxInterfaces, carriesEfa]) =>
+            Array.from({ length: count }, () => ({ maxInterfaces, carriesEfa })),
+          ),
+        }),
+    ...(enaExpress === null ? {} : { enaExpress }),
+    ...(clusterPlacement === null ? {} : { clusterPlacement }),
+    ...(usageClasses === null ? {} : { usageClasses }),
+  };
+}
+
 function instanceTypeOf(file: CatalogueFile, row: CatalogueRow, region: string): InstanceType {
   const [type, architecture, vcpus, memoryMiB, bareMetal, hypervisor, cpuManufacturer, ...rest] = row;
   const [clockMHz, networkMbitPerSec, ebsMbitPerSec, nvmeGB, efaInterfaces, networkCards, ...others] = rest;
   const [maxNetworkInterfaces, encryptsInTransit, gpu, accelerator] = others;
+  const described = describedOf(row);
+  const unlisted = row[18] === null ? { unlisted: `was not on EC2's own list of ${file.describedAsOf}` } : {};
   return {
     type,
     family: type.slice(0, type.indexOf(".")),
@@ -209,6 +304,8 @@ function instanceTypeOf(file: CatalogueFile, row: CatalogueRow, region: string):
     ...(networkCards === null ? {} : { networkCards }),
     ...(maxNetworkInterfaces === null ? {} : { maxNetworkInterfaces }),
     encryptsInTransit,
+    ...described,
+    ...unlisted,
     gpus: gpu === null ? [] : [{ model: gpu[0], manufacturer: gpu[1], count: gpu[2], memoryMiB: gpu[3] }],
     accelerators: accelerator === null ? [] : [{ model: accelerator[0], count: accelerator[1] }],
     price: priceOf(file, row, region),
@@ -244,6 +341,8 @@ export function parseCatalogue(text: string, region: string, source: string): Ca
     source: file.source,
     licence: file.licence,
     specsAsOf: file.specsAsOf,
+    describedBy: file.describedBy,
+    describedAsOf: file.describedAsOf,
     pricesAsOf: file.pricesAsOf,
     currency: file.currency,
     instanceTypes: file.rows.map((row) => instanceTypeOf(file, row, region)),

@@ -1,6 +1,10 @@
 import { Decimal } from "decimal.js";
-import type { HostNeeds } from "../../components/environment/environment-spec.ts";
+import type { AwsPool, HostNeeds } from "../../components/environment/environment-spec.ts";
 import type { Catalogue, InstanceType } from "./catalogue.ts";
+
+/** What a pool asks of an instance type: its needs, and the terms on which only some types are sold. */
+export type PoolDemand = Pick<AwsPool, "needs"> &
+  Partial<Pick<AwsPool, "count" | "spot" | "placement" | "zones" | "capacityBlockId">>;
 
 /** A family that has no type for these needs, by the type of it that came nearest. */
 export interface RejectedFamily {
@@ -12,11 +16,19 @@ export interface RejectedFamily {
   readonly because: string;
 }
 
+/** One type that does not do, and everything that it lacks. */
+export interface RejectedType {
+  readonly type: string;
+  readonly lacks: readonly string[];
+}
+
 export interface InstanceTypeChoice {
   /** Every type that satisfies the needs: cheapest first, then those without a price. */
   readonly ranked: readonly InstanceType[];
   /** Every family none of whose types is ranked, by name. */
   readonly rejected: readonly RejectedFamily[];
+  /** Every type that is not ranked, by name: also those of families that have another size ranked. */
+  readonly rejectedTypes: readonly RejectedType[];
   /** Needs that the catalogue cannot answer and that are left to a check on the host. */
   readonly unchecked: readonly string[];
 }
@@ -55,15 +67,123 @@ function atLeast(what: string, have: number | undefined, need: number, unit: str
   return [have === undefined ? `${what} is not known` : `has ${have} of ${need}${unit} ${what}`];
 }
 
+/** Cores and threads for a launch template, as CPU options take them: both or neither. */
+export interface CpuOptions {
+  readonly coreCount: number;
+  readonly threadsPerCore: number;
+}
+
+/** How a type's CPU comes to be as needed: as it boots, by CPU options, or not at all. */
+type CpuFit =
+  | { readonly kind: "as-it-boots"; readonly vcpus: number }
+  | { readonly kind: "by-options"; readonly vcpus: number; readonly options: CpuOptions }
+  | { readonly kind: "unfit"; readonly because: string };
+
+function fitCpu(spec: InstanceType, needs: HostNeeds): CpuFit {
+  if (needs.threadsPerCore === undefined && needs.coreCount === undefined) {
+    return { kind: "as-it-boots", vcpus: spec.vcpus };
+  }
+  if (spec.cpu === undefined) return { kind: "unfit", because: "cores and threads are not known" };
+  const { settable } = spec.cpu;
+  const options = {
+    coreCount: needs.coreCount ?? spec.cpu.cores,
+    threadsPerCore: needs.threadsPerCore ?? spec.cpu.threadsPerCore,
+  };
+  const vcpus = options.coreCount * options.threadsPerCore;
+  if (options.coreCount === spec.cpu.cores && options.threadsPerCore === spec.cpu.threadsPerCore) {
+    return { kind: "as-it-boots", vcpus };
+  }
+  const boots = `boots with ${spec.cpu.cores} cores of ${spec.cpu.threadsPerCore} threads`;
+  if (settable === undefined) {
+    const refused = spec.bareMetal ? "CPU options are refused on bare metal" : "it takes no CPU options";
+    return { kind: "unfit", because: `${boots}, and ${refused}` };
+  }
+  if (!settable.cores.includes(options.coreCount)) {
+    return { kind: "unfit", because: `${boots}, and cannot be set to ${options.coreCount} cores` };
+  }
+  if (!settable.threadsPerCore.includes(options.threadsPerCore)) {
+    return {
+      kind: "unfit",
+      because: `${boots}, and cannot be set to ${options.threadsPerCore} threads a core`,
+    };
+  }
+  return { kind: "by-options", vcpus, options };
+}
+
+/** The CPU options that `spec` needs, or undefined where it boots as needed. */
+export function cpuOptionsOf(spec: InstanceType, needs: HostNeeds): CpuOptions | undefined {
+  const fit = fitCpu(spec, needs);
+  return fit.kind === "by-options" ? fit.options : undefined;
+}
+
+function cpuShortfalls(spec: InstanceType, needs: HostNeeds): string[] {
+  const fit = fitCpu(spec, needs);
+  if (fit.kind === "unfit") return [fit.because, ...atLeast("vCPUs", spec.vcpus, needs.vcpus, "")];
+  return atLeast("vCPUs", fit.vcpus, needs.vcpus, "");
+}
+
+function diskShortfalls(spec: InstanceType, needs: HostNeeds): string[] {
+  if (needs.nvmeGB === 0 && needs.nvmeDisks === 0) return [];
+  if (spec.disks?.kind === "hdd") return ["has hard disks, not NVMe flash"];
+  const count = spec.disks === undefined || spec.disks.kind === "nvme" ? spec.disks?.count : 0;
+  return [
+    ...atLeast("local NVMe", spec.nvmeGB, needs.nvmeGB, " GB"),
+    ...atLeast("local NVMe disks", count, needs.nvmeDisks, ""),
+  ];
+}
+
+/** EFA interfaces that a type can have: no more than EC2 allows, and one on each card that carries EFA. */
+function efaInterfacesOf(spec: InstanceType): number {
+  if (spec.cards === undefined) return spec.efaInterfaces;
+  return Math.min(spec.efaInterfaces, spec.cards.filter((card) => card.carriesEfa).length);
+}
+
+function termShortfalls(spec: InstanceType, demand: PoolDemand): string[] {
+  const sold = spec.usageClasses ?? [];
+  return [
+    ...(demand.spot === true && !sold.includes("spot") ? ["is not sold as spot"] : []),
+    ...(demand.capacityBlockId !== undefined && !sold.includes("capacity-block")
+      ? ["is not sold in capacity blocks"]
+      : []),
+    ...(demand.placement === "cluster" && spec.clusterPlacement !== true
+      ? ["cannot stand in a cluster placement group"]
+      : []),
+  ];
+}
+
 /**
- * What `spec` lacks for `needs`, in words; empty when it satisfies them.
+ * Zones are asked of the account alone, and then every type says in which of them it is. Two hosts and more want two
+ * zones, so that one of them stays; a cluster placement group has one by definition.
+ */
+function zoneShortfalls(spec: InstanceType, demand: PoolDemand, zones: readonly string[]): string[] {
+  const offered = spec.zones;
+  if (offered === undefined) return [];
+  if (demand.zones !== undefined) {
+    const lacking = demand.zones.filter((zone) => !offered.includes(zone));
+    return lacking.length === 0 ? [] : [`is not offered in ${lacking.join(", ")}`];
+  }
+  if (offered.length === 0) return [`is not offered in ${zones.join(", ")}`];
+  const wantsTwo = (demand.count ?? 1) > 1 && demand.placement !== "cluster" && zones.length > 1;
+  return wantsTwo && offered.length === 1
+    ? [`is offered in ${offered.join()} alone, and ${demand.count} hosts want two zones`]
+    : [];
+}
+
+/**
+ * What `spec` lacks for `demand`, in words; empty when it satisfies it.
  *
  * Two things are asked of every host although no need names them: whole CPUs (burstable types earn theirs in credits and
  * flex types promise the full CPU for 95 % of a day, so no tuning holds) and the Nitro system (the agent tunes ENA queues and NVMe; Xen types have neither for sure). A host
  * without a GPU need gets no GPU or accelerator: it would want other drivers and another image.
  */
-export function shortfalls(spec: InstanceType, needs: HostNeeds): readonly string[] {
+export function shortfalls(
+  spec: InstanceType,
+  demand: PoolDemand,
+  zones: readonly string[] = [],
+): readonly string[] {
+  const { needs } = demand;
   return [
+    ...(spec.unlisted === undefined ? [] : [spec.unlisted]),
     ...(spec.architecture === needs.architecture
       ? []
       : [`is ${spec.architecture}, not ${needs.architecture}`]),
@@ -72,19 +192,29 @@ export function shortfalls(spec: InstanceType, needs: HostNeeds): readonly strin
     ...(spec.hypervisor === "xen" ? ["runs on Xen: ENA queues and NVMe are not given"] : []),
     ...(needs.bareMetal && !spec.bareMetal ? ["is virtualised, not bare metal"] : []),
     ...gpuShortfalls(spec, needs),
-    ...atLeast("vCPUs", spec.vcpus, needs.vcpus, ""),
+    ...cpuShortfalls(spec, needs),
     ...atLeast("memory", spec.memoryMiB, Math.ceil(needs.memoryGiB * 1024), " MiB"),
-    ...atLeast("local NVMe", spec.nvmeGB, needs.nvmeGB, " GB"),
+    ...diskShortfalls(spec, needs),
     ...atLeast("baseline network", spec.networkMbitPerSec, needs.networkGbitPerSec * 1000, " Mbit/s"),
-    ...atLeast("EFA interfaces", spec.efaInterfaces, needs.efaInterfaces, ""),
+    ...atLeast("EFA interfaces", efaInterfacesOf(spec), needs.efaInterfaces, ""),
+    ...(needs.enaExpress && spec.enaExpress !== true ? ["has no ENA Express"] : []),
+    ...termShortfalls(spec, demand),
+    ...zoneShortfalls(spec, demand, zones),
   ];
 }
 
 function comparePrice(a: InstanceType, b: InstanceType): number {
-  if (a.price.kind === "priced" && b.price.kind === "priced") {
-    return new Decimal(a.price.amount).comparedTo(b.price.amount);
-  }
-  return Number(a.price.kind === "unpriced") - Number(b.price.kind === "unpriced");
+  const kinds = Number(a.price.kind === "unpriced") - Number(b.price.kind === "unpriced");
+  if (kinds !== 0) return kinds;
+  const [one, other] = [orderingAmount(a), orderingAmount(b)];
+  if (one === undefined || other === undefined)
+    return Number(one === undefined) - Number(other === undefined);
+  return new Decimal(one).comparedTo(other);
+}
+
+/** The price, or the price of the region that is known: types are dear or cheap in the same order everywhere, nearly. */
+function orderingAmount({ price }: InstanceType): string | undefined {
+  return price.kind === "priced" ? price.amount : price.elsewhere?.amount;
 }
 
 /**
@@ -111,26 +241,31 @@ function metalWithGpuNote(catalogue: Catalogue, needs: HostNeeds, nearest: Insta
     : ` (GPUs on bare metal exist only as ${names.join(" and ")})`;
 }
 
+interface JudgedType {
+  readonly spec: InstanceType;
+  readonly lacks: readonly string[];
+}
+
 function rejectionOf(
   catalogue: Catalogue,
   needs: HostNeeds,
   family: string,
-  specs: readonly InstanceType[],
+  judged: readonly JudgedType[],
 ): RejectedFamily {
-  const [nearest] = specs.toSorted(
+  const [nearest] = judged.toSorted(
     (a, b) =>
-      shortfalls(a, needs).length - shortfalls(b, needs).length ||
-      b.vcpus - a.vcpus ||
-      b.memoryMiB - a.memoryMiB ||
-      compareTypes(a, b),
+      a.lacks.length - b.lacks.length ||
+      b.spec.vcpus - a.spec.vcpus ||
+      b.spec.memoryMiB - a.spec.memoryMiB ||
+      compareTypes(a.spec, b.spec),
   );
   if (nearest === undefined) throw new RangeError(`Cannot reject family ${family}: it has no types`);
-  const lacks = shortfalls(nearest, needs);
+  const { spec, lacks } = nearest;
   return {
     family,
-    nearest: nearest.type,
+    nearest: spec.type,
     lacks,
-    because: `${nearest.type} ${lacks.join("; ")}${metalWithGpuNote(catalogue, needs, nearest)}`,
+    because: `${spec.type} ${lacks.join("; ")}${metalWithGpuNote(catalogue, needs, spec)}`,
   };
 }
 
@@ -153,18 +288,28 @@ export function nearestRejections(
     .slice(0, limit);
 }
 
-/** The types that satisfy `needs`, cheapest first, and for every family that has none the reason. Pure. */
-export function chooseInstanceTypes(needs: HostNeeds, catalogue: Catalogue): InstanceTypeChoice {
-  const ranked = catalogue.instanceTypes
-    .filter((spec) => shortfalls(spec, needs).length === 0)
+/** The types that satisfy `demand`, cheapest first, and for every other type and family the reason. Pure. */
+export function chooseInstanceTypes(demand: PoolDemand, catalogue: Catalogue): InstanceTypeChoice {
+  const judged = catalogue.instanceTypes.map((spec) => ({
+    spec,
+    lacks: shortfalls(spec, demand, catalogue.zones),
+  }));
+  const ranked = judged
+    .filter(({ lacks }) => lacks.length === 0)
+    .map(({ spec }) => spec)
     .toSorted(compareTypes);
-  const families = Map.groupBy(catalogue.instanceTypes, (spec) => spec.family);
+  const families = Map.groupBy(judged, ({ spec }) => spec.family);
   for (const spec of ranked) families.delete(spec.family);
+  const { needs } = demand;
   return {
     ranked,
     rejected: [...families]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([family, specs]) => rejectionOf(catalogue, needs, family, specs)),
+      .map(([family, members]) => rejectionOf(catalogue, needs, family, members)),
+    rejectedTypes: judged
+      .filter(({ lacks }) => lacks.length > 0)
+      .map(({ spec, lacks }) => ({ type: spec.type, lacks }))
+      .toSorted((a, b) => (a.type < b.type ? -1 : 1)),
     unchecked:
       needs.numaNodes === undefined
         ? []

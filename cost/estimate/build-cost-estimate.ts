@@ -203,7 +203,7 @@ function choosePoolTypes(environment: Environment, catalogue: Catalogue): Map<Ho
   const faults: Fault[] = [];
   for (const [index, pool] of environment.hostPools.entries()) {
     if (pool.where !== "aws") continue;
-    const choice = chooseInstanceTypes(pool.needs, catalogue);
+    const choice = chooseInstanceTypes(pool, catalogue);
     choices.set(pool, choice);
     if (choice.ranked.length > 0) continue;
     const nearest = nearestRejections(choice, pool.needs, catalogue, NAMED_FAMILIES).map(

@@ -25,7 +25,7 @@ export function selectInstanceTypes(
   catalogue: Catalogue,
 ): PoolSelection | { readonly faults: readonly Fault[] } {
   const faults = settingFaults(pool, path);
-  const choice = chooseInstanceTypes(pool.needs, catalogue);
+  const choice = chooseInstanceTypes(pool, catalogue);
   const [first, ...others] = choice.ranked;
   if (first === undefined)
     faults.push({ path: `${path}.needs`, message: noTypeMessage(pool, choice, catalogue) });

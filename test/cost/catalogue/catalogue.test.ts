@@ -52,7 +52,35 @@ describe("loadCatalogue()", () => {
     expect(frankfurt.instanceTypes[0]?.price).toEqual({
       kind: "unpriced",
       because: "the catalogue has prices of us-east-1 only, none of eu-central-1",
+      elsewhere: { amount: "0.204000", currency: "USD", region: "us-east-1" },
     });
+  });
+
+  it("knows cards, cores, disks and terms of sale, and says nothing where EC2 said nothing", () => {
+    const byType = new Map(catalogue.instanceTypes.map((spec) => [spec.type, spec]));
+    const b300 = byType.get("p6-b300.48xlarge");
+    expect(b300?.cards).toHaveLength(17);
+    expect(b300?.cards?.map((card) => card.carriesEfa).indexOf(true)).toBe(1);
+    expect(b300).toMatchObject({
+      efaInterfaces: 16,
+      disks: { count: 8, sizeGB: 3800, kind: "nvme" },
+      usageClasses: ["capacity-block", "spot"],
+    });
+    // Two cards that carry EFA, and one EFA interface in all.
+    expect(byType.get("i7ie.48xlarge")).toMatchObject({ efaInterfaces: 1, networkCards: 2 });
+    expect(byType.get("c7i.metal-48xl")?.cpu).toEqual({ cores: 96, threadsPerCore: 2 });
+    expect(byType.get("g4ad.xlarge")).not.toHaveProperty("cpu");
+  });
+
+  it("agrees with itself: disks add up, cards are as many, cores times threads are the vCPUs", () => {
+    for (const spec of catalogue.instanceTypes) {
+      if (spec.cpu !== undefined)
+        expect(spec.cpu.cores * spec.cpu.threadsPerCore, spec.type).toBe(spec.vcpus);
+      if (spec.disks !== undefined && spec.disks.kind !== "ssd" && spec.nvmeGB > 0)
+        expect(spec.disks.count * spec.disks.sizeGB, spec.type).toBe(spec.nvmeGB);
+      if (spec.cards !== undefined) expect(spec.cards.length, spec.type).toBe(spec.networkCards);
+      expect(spec.bareMetal && spec.cpu?.settable !== undefined, spec.type).toBe(false);
+    }
   });
 
   it("keeps a fraction of a GPU apart from a whole one, and the unknown undefined", () => {

@@ -31,7 +31,7 @@ function environment(changes: Partial<EnvironmentInput> = {}): Environment {
       { name: "gpu", where: "aws", count: 1, spot: true, needs: { vcpus: 8, memoryGiB: 32, gpus: 1 } },
     ],
     service: { runtime: "kubernetes", image: `registry.example.com/mcp@sha256:${"0".repeat(64)}` },
-    budget: { currency: "USD", perMonth: "1200.00" },
+    budget: { currency: "USD", perMonth: "1300.00" },
     ...changes,
   } satisfies EnvironmentInput);
 }
@@ -49,18 +49,18 @@ describe("buildCostEstimate()", () => {
       // 0.307200 x 730 x 3 and x 5
       { instanceType: "c6gd.2xlarge", perMonth: "672.768", perMonthAtMost: "1121.28" },
       // 0.541170 x 730
-      { instanceType: "g4ad.2xlarge", perMonth: "395.0541", perMonthAtMost: "395.0541" },
+      { instanceType: "g4dn.2xlarge", perMonth: "548.96", perMonthAtMost: "548.96" },
     ]);
     expect(total).toEqual({
-      perMonth: "1067.8221",
-      perMonthAtMost: "1516.3341",
-      perMonthRounded: "1067.82",
-      perMonthAtMostRounded: "1516.33",
+      perMonth: "1221.728",
+      perMonthAtMost: "1670.24",
+      perMonthRounded: "1221.73",
+      perMonthAtMostRounded: "1670.24",
     });
     expect(budget).toEqual({
-      perMonth: "1200.00",
-      remaining: "132.18",
-      remainingAtMost: "-316.33",
+      perMonth: "1300.00",
+      remaining: "78.27",
+      remainingAtMost: "-370.24",
       isWithin: true,
     });
   });
@@ -101,13 +101,13 @@ describe("buildCostEstimate()", () => {
 
   it("goes by the schedule's hours and says so", () => {
     const offHours = estimate({ schedule: { hoursPerMonth: 182.5 } });
-    expect(offHours.total.perMonth).toBe("266.955525");
+    expect(offHours.total.perMonth).toBe("305.432");
     expect(offHours.assumptions[0]).toBe("hosts run 182.5 hours a month (the environment's schedule)");
   });
 
   it("has the bill's keys", () => {
     const built = buildCostEstimate(environment(), loadCatalogue("us-east-1"), "cost-center");
-    expect(built.rows).toMatchObject([{ owner: "CC-7", perMonth: "1067.8221" }]);
+    expect(built.rows).toMatchObject([{ owner: "CC-7", perMonth: "1221.728" }]);
     expect(built.lines[0]?.owner).toEqual({
       team: "payments",
       "cost-center": "CC-7",
@@ -156,6 +156,6 @@ describe("renderEstimateTable() and renderEstimateCsv()", () => {
 
   it("shout when the estimate is over the budget", () => {
     const over = renderEstimateTable(estimate({ budget: { currency: "USD", perMonth: "1000.00" } }));
-    expect(over).toContain("estimated 1067.82: OVER by 67.82");
+    expect(over).toContain("estimated 1221.73: OVER by 221.73");
   });
 });
