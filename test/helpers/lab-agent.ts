@@ -1,38 +1,12 @@
-import { artifactUrl } from "../../components/hosts/local-vm/local-vm.ts";
 import type { LocalVm } from "../../components/hosts/local-vm/vm-state.ts";
-import type { LocalVmSpecInput } from "../../components/hosts/local-vm/vm-spec.ts";
 import { HOST_PATHS } from "../../host-tuning/boot/paths.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { type HostReport, hostReportSchema } from "../../host-tuning/report/host-report.ts";
-import { buildArchives } from "../../tools/archive/build-archives.ts";
+
+export { agentArtifact, installAgent } from "../../components/hosts/local-vm/agent-in-vm.ts";
 
 /** Longest an agent's run may take in a guest whose CPUs are emulated on a busy machine. */
 const AGENT_LIMIT_MILLIS = 300_000;
-
-/** What a VM needs in its spec, so that `installAgent` can fetch the agent's archive of this checkout. */
-export async function agentArtifact(): Promise<NonNullable<LocalVmSpecInput["artifacts"]>[number]> {
-  const { agent } = await buildArchives();
-  return { path: agent.path, sha256: agent.sha256 };
-}
-
-/** Unpacks the archive where an installed agent stands. Units are not enabled: the test says when the agent runs. */
-export async function installAgent(vm: LocalVm, profile: object): Promise<void> {
-  const [artifact] = vm.state.spec.artifacts;
-  if (artifact === undefined) throw new Error("Cannot install the agent: the VM's spec has no artifact");
-  const folder = `${HOST_PATHS.agentFolder}/${artifact.sha256}`;
-  const script = `set -e
-mkdir -p ${folder} ${HOST_PATHS.configFolder} /var/cache/bedplate
-curl -sSf ${artifactUrl(artifact.sha256)} | tar -xz -C ${folder} --no-same-owner
-ln -sfn ${artifact.sha256} ${HOST_PATHS.agentCurrent}
-ln -sfn ${HOST_PATHS.agentCurrent}/bin/bedplate ${HOST_PATHS.command}
-cat > ${HOST_PATHS.profile}
-sync`;
-  const result = await vm.ssh(script, {
-    timeoutMillis: AGENT_LIMIT_MILLIS,
-    input: JSON.stringify({ apiVersion: "bedplate/v1", kind: "HostProfile", ...profile }),
-  });
-  if (result.exitCode !== 0) throw new Error(`Cannot install the agent: ${result.stderr}`);
-}
 
 /** Runs a verb of the installed agent and gives its report. */
 export async function runAgent(
