@@ -3,13 +3,14 @@ import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { AwsHostPools, type PlannedPool, planAwsPools } from "../hosts/aws/aws-host-pools.ts";
 import { type Hosts, type PoolOutputs, poolOutputs } from "../hosts/hosts.ts";
 import { LocalHosts, type LocalMachineOutputs } from "../hosts/local-hosts.ts";
+import { SshHosts } from "../hosts/ssh-hosts.ts";
 import { clusterProvider } from "../service/cluster-provider.ts";
 import { McpService } from "../service/mcp-service.ts";
 import { refuseUntagged } from "../tags/owner-tags.ts";
 import type { Environment as EnvironmentSpec, HostPool } from "./environment-spec.ts";
 import { ownerTags, serviceNamespace } from "./environment-spec.ts";
 import type { HostArchives } from "./host-archives.ts";
-import { type HostArtifacts, hostUserData } from "./host-user-data.ts";
+import { type HostArtifacts, hostProfileOf, hostUserData } from "./host-user-data.ts";
 import type { StackConfig } from "./stack-config.ts";
 
 export interface EnvironmentArgs {
@@ -43,15 +44,16 @@ export class Environment extends pulumi.ComponentResource {
   constructor(name: string, args: EnvironmentArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const awsPools = planPools(args);
     super("bedplate:index:Environment", name, {}, { ...opts, transforms: [refuseUntagged] });
-    const hosts = [...this.#makeAwsHosts(name, args, awsPools), ...this.#makeLocalHosts(args)];
+    const local = this.#makeLocalHosts(args);
+    const ssh = this.#makeSshHosts(args);
+    const hosts = [...this.#makeAwsHosts(name, args, awsPools), ...local, ...ssh];
     const clusterUrls = this.#makeService(name, args);
-    const local = hosts.filter((pool) => pool instanceof LocalHosts);
     this.outputs = {
       environment: args.spec.name,
       owner: args.spec.owner,
       pools: poolsByName(hosts),
       serviceUrls: pulumi
-        .output([...clusterUrls, ...local.map((pool) => pool.serviceUrls)])
+        .output([...clusterUrls, ...[...local, ...ssh].map((pool) => pool.serviceUrls)])
         .apply((urls) => urls.flat()),
       machines: pulumi.output(local.map((pool) => pool.machineOutputs)).apply((lists) => lists.flat()),
     };
@@ -79,6 +81,24 @@ export class Environment extends pulumi.ComponentResource {
               artifacts: artifactsOf(args, pool),
               servicePort: args.spec.service.port,
               userData: (urlOf) => hostUserData(args.spec, pool, artifactsOf(args, pool), urlOf).text,
+            },
+            { parent: this },
+          ),
+      );
+  }
+
+  #makeSshHosts(args: EnvironmentArgs): readonly SshHosts[] {
+    return args.spec.hostPools
+      .filter((pool) => pool.where === "ssh")
+      .map(
+        (pool) =>
+          new SshHosts(
+            pool.name,
+            {
+              pool,
+              profile: hostProfileOf(args.spec, pool),
+              artifacts: artifactsOf(args, pool),
+              service: args.spec.service,
             },
             { parent: this },
           ),
@@ -131,7 +151,7 @@ function planPools(args: EnvironmentArgs): readonly PlannedPool[] {
   for (const [index, pool] of spec.hostPools.entries()) {
     const { architecture } = pool.needs;
     const at = `hostPools[${index}]`;
-    if (pool.where === "ssh" || pool.where === "metal3") {
+    if (pool.where === "metal3") {
       faults.push({
         path: `${at}.where`,
         message: `no component makes "${pool.where}" hosts: install the agent on them and run bedplate apply`,

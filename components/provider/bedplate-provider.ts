@@ -23,7 +23,7 @@ export interface ResourceKind {
   create(urn: string, inputs: Properties, signal: AbortSignal): Promise<CreateResult>;
   /** What is there now; no id where it is gone. */
   read(id: string, properties: Properties, urn: string, signal: AbortSignal): Promise<ReadResult>;
-  update(urn: string, inputs: Properties, signal: AbortSignal): Promise<UpdateResult>;
+  update(urn: string, inputs: Properties, signal: AbortSignal, olds: Properties): Promise<UpdateResult>;
   delete(urn: string, properties: Properties, signal: AbortSignal): Promise<void>;
 }
 
@@ -67,8 +67,8 @@ export class BedplateProvider {
     return this.#kindOf(urn).read(id, properties, urn, this.#stop.signal);
   }
 
-  update(urn: string, news: Properties): Promise<UpdateResult> {
-    return this.#kindOf(urn).update(urn, news, this.#stop.signal);
+  update(urn: string, olds: Properties, news: Properties): Promise<UpdateResult> {
+    return this.#kindOf(urn).update(urn, news, this.#stop.signal, olds);
   }
 
   delete(urn: string, properties: Properties): Promise<void> {

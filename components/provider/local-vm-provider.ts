@@ -15,9 +15,7 @@ import { type LocalVmSpec, isReplaceNeeded, localVmSpecSchema } from "../hosts/l
 import type { LocalVmBringUp, LocalVmState } from "../hosts/local-vm/vm-state.ts";
 import type { Properties, ResourceKind } from "./bedplate-provider.ts";
 import type { EngineLog } from "./engine-log.ts";
-
-/** What the SDK sends for a value that a preview does not know yet. */
-const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+import { hasUnknown } from "./unknown-values.ts";
 
 const REPORT_FILE = "host-report.json";
 
@@ -166,10 +164,4 @@ function changedKeys(before: LocalVmSpec, after: LocalVmSpec): string[] {
   return (Object.keys(localVmSpecSchema.shape) as (keyof LocalVmSpec)[]).filter(
     (key) => !isDeepStrictEqual(before[key], after[key]),
   );
-}
-
-function hasUnknown(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(hasUnknown);
-  if (typeof value === "object" && value !== null) return Object.values(value).some(hasUnknown);
-  return value === UNKNOWN;
 }

@@ -1,10 +1,12 @@
 import { createRequire } from "node:module";
-import { BedplateProvider } from "./bedplate-provider.ts";
+import { BedplateProvider, type ResourceKind } from "./bedplate-provider.ts";
 import { endWithEngine } from "./engine-life.ts";
 import { openEngineLog } from "./engine-log.ts";
 import { LocalVmResource } from "./local-vm-provider.ts";
 import { LOCAL_VM_TYPE } from "./local-vm-resource.ts";
 import { serveProvider } from "./provider-service.ts";
+import { TunedHostResource } from "./tuned-host-provider.ts";
+import { LOOK_AHEAD_TOKEN, TUNED_HOST_TYPE } from "./tuned-host-resource.ts";
 
 /** The `bedplate` provider: the engine starts it with its own address and speaks gRPC with it. */
 
@@ -14,8 +16,16 @@ const log = openEngineLog(engineArguments.find((argument) => /^[\w.-]+:\d+$/.tes
 
 endWithEngine(() => process.exit(1));
 
+const tunedHosts = new TunedHostResource(log);
 const port = await serveProvider(
-  new BedplateProvider({ version, kinds: new Map([[LOCAL_VM_TYPE, new LocalVmResource(log)]]) }),
+  new BedplateProvider({
+    version,
+    kinds: new Map<string, ResourceKind>([
+      [LOCAL_VM_TYPE, new LocalVmResource(log)],
+      [TUNED_HOST_TYPE, tunedHosts],
+    ]),
+    functions: new Map([[LOOK_AHEAD_TOKEN, tunedHosts.lookAhead]]),
+  }),
 );
 // The protocol: the first line of output is the port.
 process.stdout.write(`${port}\n`);

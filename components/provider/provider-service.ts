@@ -90,7 +90,11 @@ function serviceOf(provider: BedplateProvider): grpc.UntypedServiceImplementatio
       return response;
     }),
     update: answering(async (request: InstanceType<typeof providerProto.UpdateRequest>) => {
-      const { outs } = await provider.update(request.getUrn(), fromStruct(request.getNews()));
+      const { outs } = await provider.update(
+        request.getUrn(),
+        fromStruct(request.getOlds()),
+        fromStruct(request.getNews()),
+      );
       const response = new providerProto.UpdateResponse();
       response.setProperties(toStruct(outs as Properties));
       return response;

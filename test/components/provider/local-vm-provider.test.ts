@@ -4,7 +4,11 @@ import { LocalVmResource } from "../../../components/provider/local-vm-provider.
 
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const URN = "urn:pulumi:local::bedplate::bedplate:index:LocalHosts$bedplate:index:LocalVm::lab-0";
-const resource = new LocalVmResource({ status: () => undefined, message: () => undefined });
+const resource = new LocalVmResource({
+  status: () => undefined,
+  message: () => undefined,
+  warning: () => undefined,
+});
 
 const INPUTS = { name: "lab-0", userData: "#cloud-config\n" };
 
