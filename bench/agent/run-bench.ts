@@ -234,24 +234,26 @@ class Guest {
     return parseKernelValues(await this.shell(READ_KERNEL_VALUES));
   }
 
-  async #countChecked({ checked }: Contender): Promise<number | null> {
+  async #countChecked({ checked, steps }: Contender): Promise<number | null> {
     if (checked === undefined) return null;
     if (checked === "tuned-log") return Number(await this.shell(`grep -c 'verify: passed' ${TUNED_LOG}`));
-    const report = await this.#report("verify");
+    const verify = steps.find(({ name }) => name === "verify");
+    if (verify === undefined) return null;
+    const report = await this.#report(verify.command);
     return report.entries.filter((entry) => entry.isVerified).length;
   }
 
   /** Learns from an apply of the preset which knobs TuneD has not. */
   async writeSameSettingsProfile(): Promise<void> {
-    const full = await this.#report("apply");
+    const full = await this.#report([HOST_PATHS.command, "apply", "--json"]);
     await this.shell(ROLL_BACK);
     const profile = sameSettingsProfile(full, this.vm.state.spec.memoryMiB);
     await this.shell(`cat > ${SAME_SETTINGS_PROFILE}`, JSON.stringify(profile));
   }
 
-  async #report(verb: string): Promise<HostReport> {
-    const text = await this.shell(`${HOST_PATHS.command} ${verb} --json`);
-    return parseContract(hostReportSchema, JSON.parse(text), `bedplate ${verb}`);
+  async #report(command: readonly string[]): Promise<HostReport> {
+    const line = command.join(" ");
+    return parseContract(hostReportSchema, JSON.parse(await this.shell(line)), line);
   }
 
   async versions(): Promise<
