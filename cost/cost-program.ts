@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { runVerb } from "../host-tuning/verbs/verb-frame.ts";
 import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
 import type { EstimateOptions, LoadEnvironment } from "./estimate/run-estimate.ts";
+import { addGenerateVerb } from "./generate/generate-verb.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
@@ -24,6 +25,7 @@ function frame(options: { readonly format: string }): { root: string; json: bool
 /** Adds `cost report`, `cost estimate` and `cost variance`. DuckDB is loaded when a bill is read, not before. */
 export function addCostVerbs(program: Command, parts: CostProgramParts): void {
   const cost = program.command("cost").description("what environments cost, by team: bills and estimates");
+  addGenerateVerb(cost);
   withOutput(
     cost
       .command("report")
