@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { ClusterSpec } from "../cluster/cluster-spec.ts";
+import { isMetadataRange } from "../service/network-policy.ts";
 import type { AwsPool, HostPool, ServiceSpec } from "./environment-spec.ts";
 
 type Issue = Pick<z.core.$ZodIssueCustom, "path" | "message">;
@@ -52,6 +53,12 @@ export function clusterFaults(environment: ClusterParts): readonly Issue[] {
     if (pool.where !== "aws" || pool.eks === undefined) continue;
     if (service.runtime !== "kubernetes")
       faults.push({ path: ["hostPools", index, "eks"], message: `needs service.runtime "kubernetes"` });
+    for (const [rule, { cidr }] of pool.outbound.entries())
+      if (isMetadataRange(cidr))
+        faults.push({
+          path: ["hostPools", index, "outbound", rule, "cidr"],
+          message: "is cloud metadata, which pods are kept from",
+        });
     if (pool.eks.nodeGroup === "managed") faults.push(...managedGroupFaults(pool, index));
   }
   if (kubernetes !== undefined) faults.push(...serviceFaults(environment, kubernetes));

@@ -7,6 +7,7 @@ import { SshHosts } from "../hosts/ssh-hosts.ts";
 import { clusterProvider } from "../service/cluster-provider.ts";
 import { McpService } from "../service/mcp-service.ts";
 import { refuseUntagged } from "../tags/owner-tags.ts";
+import { nodePools, poolsOfService } from "./cluster-faults.ts";
 import type { Environment as EnvironmentSpec, HostPool } from "./environment-spec.ts";
 import { ownerTags, serviceNamespace } from "./environment-spec.ts";
 import type { HostArchives } from "./host-archives.ts";
@@ -112,8 +113,23 @@ export class Environment extends pulumi.ComponentResource {
     const provider = clusterProvider(name, args.config.kubeconfig, { parent: this });
     const tags = ownerTags(args.spec);
     const spec = { ...service, image: service.image };
-    const namespace = serviceNamespace(args.spec);
-    return [new McpService(name, { namespace, spec, tags, provider }, { parent: this }).url];
+    const pools = poolsOfService(args.spec);
+    return [
+      new McpService(
+        name,
+        {
+          namespace: serviceNamespace(args.spec),
+          spec,
+          taints: pools.flatMap((pool) => pool.eks.taints),
+          callerCidrs: args.config.allowedCidrs ?? [],
+          outbound: pools.flatMap((pool) => pool.outbound),
+          hasTunedNodes: nodePools(args.spec.hostPools).length > 0,
+          tags,
+          provider,
+        },
+        { parent: this },
+      ).url,
+    ];
   }
 }
 

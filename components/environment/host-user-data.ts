@@ -37,13 +37,15 @@ export function hostUserData(
   urlOf: (artifact: Artifact) => string,
 ): UserData {
   const placed = (artifact: Artifact) => ({ url: urlOf(artifact), sha256: artifact.sha256 });
-  const { port, protocolEra, longestCallSeconds } = environment.service;
+  const { port, protocolEra, longestCallSeconds, allowedHosts } = environment.service;
   return renderUserData({
     profile: hostProfileOf(environment, pool),
     artifacts: {
       agent: placed(artifacts.agent),
       ...(artifacts.service === undefined ? {} : { service: placed(artifacts.service) }),
     },
-    ...(artifacts.service === undefined ? {} : { service: { port, protocolEra, longestCallSeconds } }),
+    ...(artifacts.service === undefined
+      ? {}
+      : { service: { port, protocolEra, longestCallSeconds, allowedHosts } }),
   });
 }
