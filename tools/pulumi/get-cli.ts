@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
+import { type GoProgram, buildGoProgram, findGoBuilds, lastLine, withProgress } from "../go-build.ts";
 
 /**
  * The Pulumi command line, from the first place that has it: PATH; the cache; the vendor's download; a build with Go from
@@ -23,9 +23,18 @@ const MAIN_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 
 /** A download that has not ended by then will not: the archive has 120 MB. */
 const DOWNLOAD_LIMIT_MILLIS = 180_000;
-/** A cold build takes 3 minutes on 2 CPUs here; on one slow CPU it may take five times that. */
-const BUILD_LIMIT_MILLIS = 1_800_000;
-const PROGRESS_EVERY_MILLIS = 10_000;
+
+/** What is built where it can be had in no other way. */
+function goProgram(cacheFolder: string): GoProgram {
+  return {
+    what: "the Pulumi command line",
+    name: "pulumi",
+    mainPackage: MAIN_PACKAGE,
+    sourceFolder: SOURCE_FOLDER,
+    cacheFolder,
+    linkerVariables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": BUILT_VERSION },
+  };
+}
 
 export interface PulumiCli {
   readonly path: string;
@@ -56,8 +65,7 @@ export async function findPulumiCli(args: GetPulumiCliArgs = {}): Promise<Pulumi
   const onPath = await versionOf(undefined);
   if (typeof onPath !== "string") return { ...onPath, how: "path" };
   tried.push(`PATH: ${onPath}`);
-  const goVersion = await readGoVersion();
-  const roots = [path.join(cacheFolder, "download"), ...builtRoots(cacheFolder, goVersion)];
+  const roots = [path.join(cacheFolder, "download"), ...(await findGoBuilds(goProgram(cacheFolder)))];
   for (const root of roots.filter((folder) => existsSync(path.join(folder, "bin/pulumi")))) {
     const cached = await versionOf(root);
     if (typeof cached !== "string") return { ...cached, how: "cache" };
@@ -102,79 +110,10 @@ async function download(args: GetPulumiCliArgs): Promise<PulumiCli | string> {
 }
 
 async function build(args: GetPulumiCliArgs): Promise<PulumiCli | string> {
-  const goVersion = await readGoVersion();
-  if (goVersion === undefined)
-    return "build: no Go on PATH (1.26 or newer, as the Debian package golang-1.26)";
-  const root = buildRoot(args.cacheFolder ?? CACHE, goVersion);
-  const binary = path.join(root, "bin/pulumi");
-  const unfinished = `${binary}.${process.pid}`;
-  mkdirSync(path.dirname(binary), { recursive: true });
-  const result = await withProgress(args, "building the Pulumi command line with Go", (cancelSignal) =>
-    execa(
-      "go",
-      [
-        "build",
-        "-mod=readonly",
-        "-trimpath",
-        // Nobody debugs it, and with fewer collections the compiler is a tenth faster.
-        "-gcflags=all=-dwarf=false",
-        "-ldflags",
-        `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=${BUILT_VERSION}`,
-        "-o",
-        unfinished,
-        MAIN_PACKAGE,
-      ],
-      {
-        cwd: SOURCE_FOLDER,
-        reject: false,
-        all: true,
-        stdin: "ignore",
-        timeout: BUILD_LIMIT_MILLIS,
-        cancelSignal,
-        env: { CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off", GOGC: "400" },
-      },
-    ),
-  );
-  if (result.exitCode !== 0) {
-    rmSync(unfinished, { force: true });
-    return `build with ${goVersion}: ${lastLine(result.all)}`;
-  }
-  renameSync(unfinished, binary);
-  const built = await versionOf(root);
+  const made = await buildGoProgram(goProgram(args.cacheFolder ?? CACHE), args);
+  if ("because" in made) return made.because;
+  const built = await versionOf(made.root);
   return typeof built === "string" ? `build: ${built}` : { ...built, how: "build" };
-}
-
-/** A build is named by all that decides its bytes: the pinned modules and the compiler. */
-function buildRoot(cacheFolder: string, goVersion: string): string {
-  return path.join(cacheFolder, `${modulesDigest()}-${goVersion}`);
-}
-
-function modulesDigest(): string {
-  return createHash("sha256")
-    .update(readFileSync(path.join(SOURCE_FOLDER, "go.mod")))
-    .update(readFileSync(path.join(SOURCE_FOLDER, "go.sum")))
-    .digest("hex")
-    .slice(0, 32);
-}
-
-/** Builds of these modules that are there: by this compiler, or, without one on PATH, by whichever made them. */
-function builtRoots(cacheFolder: string, goVersion: string | undefined): string[] {
-  if (goVersion !== undefined) return [buildRoot(cacheFolder, goVersion)];
-  if (!existsSync(cacheFolder)) return [];
-  const digest = modulesDigest();
-  return readdirSync(cacheFolder)
-    .filter((name) => name.startsWith(`${digest}-`))
-    .toSorted()
-    .map((name) => path.join(cacheFolder, name));
-}
-
-async function readGoVersion(): Promise<string | undefined> {
-  const result = await execa("go", ["env", "GOVERSION"], {
-    reject: false,
-    cwd: SOURCE_FOLDER,
-    timeout: 20_000,
-  });
-  return result.exitCode === 0 ? result.stdout.trim() : undefined;
 }
 
 /** The command line there, or why it does not do. */
@@ -185,26 +124,6 @@ async function versionOf(root: string | undefined): Promise<Omit<PulumiCli, "how
   } catch (error) {
     return error instanceof Error ? lastLine(error.message) : "does not answer";
   }
-}
-
-async function withProgress<T>(
-  args: GetPulumiCliArgs,
-  what: string,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const startedAt = performance.now();
-  const tell = () => args.progress?.(`${what}: ${Math.round((performance.now() - startedAt) / 1000)} s`);
-  tell();
-  const timer = setInterval(tell, PROGRESS_EVERY_MILLIS);
-  try {
-    return await work(args.signal ?? new AbortController().signal);
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-function lastLine(text: string | undefined): string {
-  return text?.trim().split("\n").at(-1)?.trim() ?? "no output";
 }
 
 if (import.meta.main) {
