@@ -1,16 +1,16 @@
 import { type Command, Option } from "commander";
 import { runVerb } from "../host-tuning/verbs/verb-frame.ts";
 import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
-import type { EstimateOptions, LoadEnvironment } from "./estimate/run-estimate.ts";
+import type { EstimateOptions } from "./estimate/run-estimate.ts";
+import type { RightSizeOptions, RightSizeParts } from "./right-size/run-right-size.ts";
 import { addGenerateVerb } from "./generate/generate-verb.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
+import { USAGE_METRICS } from "./right-size/usage-metrics.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
 
 /** What the cost verbs need of the program around them. */
-export interface CostProgramParts {
-  readonly loadEnvironment: LoadEnvironment;
-}
+export type CostProgramParts = RightSizeParts;
 
 function withOutput(command: Command, formats: readonly string[]): Command {
   return command
@@ -37,7 +37,9 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
       .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
       .option("--month <month>", "one billing period of the file, as in 2026-07")
       .option("--tag-key <key>", "the tag that holds the key, where it is called otherwise")
-      .option("--shared <owner...>", "owners whose cost is everyone's, as in platform"),
+      .option("--shared <owner...>", "owners whose cost is everyone's, as in platform")
+      .option("--owners <file>", "YAML: services, their teams and their cost centers, by date")
+      .option("--allocation <file>", "YAML: how shared and idle cost is shared out"),
     ["table", "json", "csv", "html"],
   )
     .addHelpText(
@@ -48,6 +50,7 @@ Examples:
   $ bedplate cost report --input bill.parquet --by cost-center --tag-key CostCenter --month 2026-07
   $ bedplate cost report --input bill.csv.gz --format json --out report.json
   $ bedplate cost report --input cur.parquet --format html --out cost.html
+  $ bedplate cost report --input cur/ --owners owners.yaml --allocation rules.yaml --by cost-center
 
 Exit codes: 0 balanced, 1 the balance sheet does not close, 2 bad input`,
     )
@@ -107,6 +110,63 @@ Exit codes: 0 compared, 1 over budget (with --fail-over-budget), 2 bad input`,
       await runVerb(
         frame(options),
         async () => await (await import("./variance/run-variance.ts")).runVariance(options, loadEnvironment),
+      );
+    });
+  addRightSizeVerb(cost, parts);
+}
+
+/** Options of the verbs that read measured use. */
+function withUsage(command: Command): Command {
+  return command
+    .requiredOption(
+      "--usage <address or file>",
+      "a Prometheus, as http://127.0.0.1:9090, or a CSV file of use",
+    )
+    .option("--usage-token-file <file>", "a bearer token for the Prometheus, sent over https alone")
+    .option("--days <count>", "how far back a Prometheus is asked", "14")
+    .option("--step <seconds>", "how far apart its points are", "300")
+    .option("--until <time>", "the last moment that is looked at, as 2026-07-01T00:00:00Z; now without it")
+    .option("--namespace <name...>", "further namespaces whose pods run on the environment's hosts")
+    .option(
+      "--job <name>",
+      "runtime systemd: the job that scrapes the service; its owner.service without it",
+    );
+}
+
+function addRightSizeVerb(cost: Command, parts: RightSizeParts): void {
+  withOutput(
+    withUsage(
+      cost
+        .command("right-size")
+        .description("what an environment needs by measured use, and what that really saves")
+        .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file"),
+    )
+      .option(
+        "--commitments <file>",
+        "savings plans and reservations that are paid for already, YAML or JSON",
+      )
+      .option("--bill <path>", "a bill that shows them, as for cost report")
+      .option("--month <month>", "one billing period of the bill, as in 2026-07")
+      .option("--write", "change the numbers in the environment file, for review; nothing is applied"),
+    ["table", "json", "csv"],
+  )
+    .addHelpText(
+      "after",
+      `
+A CSV file has one line for each point: time,namespace,owner_kind,owner,pod,container,metric,value and for GPUs
+device,gpu_model. Its metrics: ${Object.keys(USAGE_METRICS).join(", ")}.
+
+Examples:
+  $ bedplate cost right-size --env prod --usage http://127.0.0.1:9090
+  $ bedplate cost right-size --env prod --usage use.csv --commitments commitments.yaml --format json
+  $ bedplate cost right-size --env ./environment.yaml --usage https://prometheus.example.com --days 28 --write
+
+Exit codes: 0 looked at, 2 bad input`,
+    )
+    .action(async (options: RightSizeOptions) => {
+      await runVerb(
+        frame(options),
+        async () => await (await import("./right-size/run-right-size.ts")).runRightSize(options, parts),
       );
     });
 }

@@ -4,6 +4,8 @@ import * as z from "zod";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
+import { allocationRulesSchema } from "../cost/allocation/allocation-rules.ts";
+import { ownersFileSchema } from "../cost/owners/owners-file.ts";
 import { costReportSchema } from "../cost/report/cost-report.ts";
 import { hostPlanSchema } from "../host-tuning/engine/host-plan.ts";
 import { hostFactsSchema } from "../host-tuning/facts/host-facts.ts";
@@ -25,6 +27,8 @@ const CONTRACTS = [
   { file: "host-plan", schema: hostPlanSchema, io: "output" },
   { file: "host-report", schema: hostReportSchema, io: "output" },
   { file: "drift-report", schema: driftReportSchema, io: "output" },
+  { file: "cost-owners", schema: ownersFileSchema, io: "input" },
+  { file: "allocation-rules", schema: allocationRulesSchema, io: "input" },
   { file: "cost-report", schema: costReportSchema, io: "output" },
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
   { file: "cost-variance", schema: costVarianceSchema, io: "output" },

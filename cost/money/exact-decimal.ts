@@ -35,8 +35,12 @@ export function addDecimals(amounts: Iterable<ExactDecimal>): ExactDecimal {
   return sum;
 }
 
+export function negateDecimal(amount: ExactDecimal): ExactDecimal {
+  return { units: -amount.units, scale: amount.scale };
+}
+
 export function subtractDecimals(a: ExactDecimal, b: ExactDecimal): ExactDecimal {
-  return addDecimals([a, { units: -b.units, scale: b.scale }]);
+  return addDecimals([a, negateDecimal(b)]);
 }
 
 /** Below 0, 0 or above 0, as `sort` wants it. */
@@ -112,6 +116,43 @@ export function roundToTotal(
     units: sign * (part.floor + (raised.has(part.index) ? 1n : 0n)),
     scale: digits,
   }));
+}
+
+/**
+ * Splits an amount by `weights`, to `digits` after the point or as many as the amount has: each part is its share rounded
+ * down, and what is missing goes to those that lost most, the first of equals first. The parts add up to the amount to
+ * the last digit, and a negative amount is split as its mirror image.
+ *
+ * @param weights none below 0, and not all 0
+ * @throws {RangeError} when the weights can split nothing
+ * @example 1 by 1, 1 and 1 to 4 digits is 0.3334, 0.3333 and 0.3333
+ */
+export function splitDecimal(
+  amount: ExactDecimal,
+  weights: readonly ExactDecimal[],
+  digits: number,
+): readonly ExactDecimal[] {
+  const weightScale = Math.max(0, ...weights.map((weight) => weight.scale));
+  const parts = weights.map((weight) => unitsAt(weight, weightScale));
+  const whole = parts.reduce((sum, part) => sum + part, 0n);
+  if (whole <= 0n || parts.some((part) => part < 0n)) throw new RangeError("Cannot split by these weights");
+  const scale = Math.max(digits, amount.scale);
+  const units = unitsAt(amount, scale);
+  const sign = units < 0n ? -1n : 1n;
+  const magnitude = units * sign;
+  const shares = parts.map((part, index) => ({
+    index,
+    floor: (magnitude * part) / whole,
+    lost: (magnitude * part) % whole,
+  }));
+  const missing = magnitude - shares.reduce((sum, share) => sum + share.floor, 0n);
+  const raised = new Set(
+    shares
+      .toSorted((a, b) => (a.lost === b.lost ? a.index - b.index : a.lost > b.lost ? -1 : 1))
+      .slice(0, Number(missing))
+      .map((share) => share.index),
+  );
+  return shares.map(({ index, floor }) => ({ units: sign * (floor + (raised.has(index) ? 1n : 0n)), scale }));
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Amounts } from "../allocation/placed-line.ts";
 import {
   addDecimals,
   type ExactDecimal,
@@ -12,20 +13,21 @@ import {
 import type { BalanceSheet, Bucket, Money, Reason, ReportRow } from "./cost-report.ts";
 
 /** What one row of the report adds up to, before rounding. */
-export interface ExactRow {
+export interface ExactRow extends Amounts {
   readonly bucket: Bucket;
   readonly owner: string | null;
   readonly because: Reason | null;
   readonly lines: number;
-  readonly billed: ExactDecimal;
-  readonly effective: ExactDecimal;
+  /** Of them, those without a list price. */
+  readonly unlistedLines: number;
+  /** Of the row's money, what was moved there. */
+  readonly allocated: Amounts;
 }
 
 /** The bill added up without any split. */
-export interface ExactBill {
+export interface ExactBill extends Amounts {
   readonly lines: number;
-  readonly billed: ExactDecimal;
-  readonly effective: ExactDecimal;
+  readonly unlistedLines: number;
 }
 
 /** Digits after the point of a currency's smallest unit: 2 for USD, 0 for JPY. */
@@ -34,14 +36,21 @@ export function minorDigitsOf(currency: string): number {
   return format.resolvedOptions().maximumFractionDigits ?? 2;
 }
 
-function moneyOf(billed: ExactDecimal, effective: ExactDecimal, rounded: readonly ExactDecimal[]): Money {
-  const [billedRounded = ZERO, effectiveRounded = ZERO] = rounded;
+function moneyOf(exact: Amounts, rounded: Amounts, isListed: boolean): Money {
+  const cents = (amount: ExactDecimal): string => formatDecimal(amount, amount.scale);
   return {
-    billed: formatDecimal(billed),
-    effective: formatDecimal(effective),
-    billedRounded: formatDecimal(billedRounded, billedRounded.scale),
-    effectiveRounded: formatDecimal(effectiveRounded, effectiveRounded.scale),
+    billed: formatDecimal(exact.billed),
+    effective: formatDecimal(exact.effective),
+    list: isListed ? formatDecimal(exact.list) : null,
+    billedRounded: cents(rounded.billed),
+    effectiveRounded: cents(rounded.effective),
+    listRounded: isListed ? cents(rounded.list) : null,
   };
+}
+
+/** Whether any of it has a list price: of what has none, a list cost of 0 would be a lie. */
+function hasListPrice(of: Pick<ExactRow, "lines" | "unlistedLines" | "list">): boolean {
+  return of.unlistedLines < of.lines || of.list.units !== 0n;
 }
 
 /**
@@ -70,37 +79,70 @@ function roundWithin(
 export function roundRows(rows: readonly ExactRow[], minorDigits: number): readonly ReportRow[] {
   const billed = roundWithin(rows, minorDigits, (row) => row.billed);
   const effective = roundWithin(rows, minorDigits, (row) => row.effective);
+  const list = roundWithin(rows, minorDigits, (row) => row.list);
   const total = addDecimals(rows.map((row) => row.effective));
-  return rows.map((row) => ({
-    bucket: row.bucket,
-    owner: row.owner,
-    because: row.because,
-    lines: row.lines,
-    ...moneyOf(row.billed, row.effective, [billed.get(row) ?? ZERO, effective.get(row) ?? ZERO]),
-    effectiveSharePercent: percentOf(row.effective, total, 1) ?? null,
-  }));
+  return rows.map((row) => {
+    const rounded = {
+      billed: billed.get(row) ?? ZERO,
+      effective: effective.get(row) ?? ZERO,
+      list: list.get(row) ?? ZERO,
+    };
+    return {
+      bucket: row.bucket,
+      owner: row.owner,
+      because: row.because,
+      lines: row.lines,
+      unlistedLines: row.unlistedLines,
+      ...moneyOf(row, rounded, hasListPrice(row)),
+      allocated: {
+        billed: formatDecimal(row.allocated.billed),
+        effective: formatDecimal(row.allocated.effective),
+      },
+      effectiveSharePercent: percentOf(row.effective, total, 1) ?? null,
+    };
+  });
 }
 
-function sumRows(rows: readonly ReportRow[]): Money {
-  const sum = (pick: (row: ReportRow) => string): ExactDecimal =>
-    addDecimals(rows.map((row) => parseDecimal(pick(row))));
-  return moneyOf(
-    sum((row) => row.billed),
-    sum((row) => row.effective),
-    [sum((row) => row.billedRounded), sum((row) => row.effectiveRounded)],
-  );
+function parsed(amount: string | null): ExactDecimal {
+  return amount === null ? ZERO : parseDecimal(amount);
 }
 
-function subtractMoney(a: Money, b: Money): Money {
-  const minus = (x: string, y: string): ExactDecimal => subtractDecimals(parseDecimal(x), parseDecimal(y));
-  return moneyOf(minus(a.billed, b.billed), minus(a.effective, b.effective), [
-    minus(a.billedRounded, b.billedRounded),
-    minus(a.effectiveRounded, b.effectiveRounded),
-  ]);
+/** The rows' exact and their rounded money, each added up. */
+function sumRows(rows: readonly ReportRow[]): { readonly exact: Amounts; readonly rounded: Amounts } {
+  const sum = (pick: (row: ReportRow) => string | null): ExactDecimal =>
+    addDecimals(rows.map((row) => parsed(pick(row))));
+  return {
+    exact: {
+      billed: sum((row) => row.billed),
+      effective: sum((row) => row.effective),
+      list: sum((row) => row.list),
+    },
+    rounded: {
+      billed: sum((row) => row.billedRounded),
+      effective: sum((row) => row.effectiveRounded),
+      list: sum((row) => row.listRounded),
+    },
+  };
+}
+
+function roundAmounts(amounts: Amounts, digits: number): Amounts {
+  return {
+    billed: roundDecimal(amounts.billed, digits),
+    effective: roundDecimal(amounts.effective, digits),
+    list: roundDecimal(amounts.list, digits),
+  };
+}
+
+function subtractAmounts(a: Amounts, b: Amounts): Amounts {
+  return {
+    billed: subtractDecimals(a.billed, b.billed),
+    effective: subtractDecimals(a.effective, b.effective),
+    list: subtractDecimals(a.list, b.list),
+  };
 }
 
 function isZero(money: Money): boolean {
-  return Object.values(money).every((amount) => parseDecimal(amount).units === 0n);
+  return Object.values(money).every((amount) => parsed(amount).units === 0n);
 }
 
 /**
@@ -113,20 +155,21 @@ export function balanceSheetOf(
   minorDigits: number,
 ): BalanceSheet {
   const part = (bucket: Bucket): Money => {
-    const sum = sumRows(rows.filter((row) => row.bucket === bucket));
-    return moneyOf(parseDecimal(sum.billed), parseDecimal(sum.effective), [
-      roundDecimal(parseDecimal(sum.billedRounded), minorDigits),
-      roundDecimal(parseDecimal(sum.effectiveRounded), minorDigits),
-    ]);
+    const same = rows.filter((row) => row.bucket === bucket);
+    const { exact, rounded } = sumRows(same);
+    const isListed = same.length === 0 || same.some((row) => row.list !== null);
+    return moneyOf(exact, roundAmounts(rounded, minorDigits), isListed && hasListPrice(bill));
   };
-  const billMoney = moneyOf(bill.billed, bill.effective, [
-    roundDecimal(bill.billed, minorDigits),
-    roundDecimal(bill.effective, minorDigits),
-  ]);
-  const difference = subtractMoney(billMoney, sumRows(rows));
+  const billRounded = roundAmounts(bill, minorDigits);
+  const parts = sumRows(rows);
+  const difference = moneyOf(
+    subtractAmounts(bill, parts.exact),
+    subtractAmounts(billRounded, parts.rounded),
+    hasListPrice(bill) || parts.exact.list.units !== 0n,
+  );
   const partLines = rows.reduce((sum, row) => sum + row.lines, 0);
   return {
-    bill: billMoney,
+    bill: moneyOf(bill, billRounded, hasListPrice(bill)),
     owners: part("owner"),
     shared: part("shared"),
     idle: part("idle"),

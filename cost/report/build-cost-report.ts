@@ -2,32 +2,45 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { InputError } from "../../host-tuning/errors.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
-import {
-  addDecimals,
-  type ExactDecimal,
-  formatDecimal,
-  parseDecimal,
-  percentOf,
-} from "../money/exact-decimal.ts";
+import { type AllocationRules, allocationRulesSchema } from "../allocation/allocation-rules.ts";
+import { addAmounts, type PlacedLine } from "../allocation/placed-line.ts";
+import { addDecimals, type ExactDecimal, formatDecimal, percentOf } from "../money/exact-decimal.ts";
+import type { OwnersFile } from "../owners/owners-file.ts";
+import { OWNED_KINDS, type OwnershipPeriod, ownershipOf } from "../owners/ownership.ts";
+import { BY_DATE } from "../owners/split-by-date.ts";
+import type { ContractFile } from "../read-contract-file.ts";
 import { balanceSheetOf, minorDigitsOf, roundRows } from "./balance-sheet.ts";
 import { type BillDatabase, withBillDatabase } from "./bill-database.ts";
 import { type Bill, nameInBill, withBill } from "./bill-file.ts";
 import { checkBill } from "./check-bill.ts";
-import type { CostLine, CostReport, CurrencyReport } from "./cost-report.ts";
-import { assignOwner, type FoldedOwner, foldOwners, rowsOf } from "./owner-rows.ts";
+import type {
+  Allocation,
+  Commitment,
+  CostLine,
+  CostReport,
+  CurrencyReport,
+  NodeCost,
+  UsedFile,
+} from "./cost-report.ts";
 import type { BillKind } from "./focus-columns.ts";
+import { rowsOf } from "./owner-rows.ts";
+import { placeLines } from "./place-lines.ts";
 import { openBill } from "./read-bill.ts";
 import type { ReportKey } from "./report-key.ts";
 import { notesOf } from "./report-notes.ts";
 import {
   type BillTotal,
+  type CommitmentTotal,
+  type NodeTotal,
   readBillingMonths,
   readBillTotals,
+  readCommitments,
+  readNodes,
   readSplitLines,
   readTagKeys,
   type SplitLine,
 } from "./split-bill.ts";
-import { foldTagValue, spellingsOf } from "./tag-spelling.ts";
+import { spellingsOf } from "./tag-spelling.ts";
 
 export interface CostReportArgs {
   readonly input: string;
@@ -36,40 +49,98 @@ export interface CostReportArgs {
   readonly month?: string | undefined;
   /** Owners that stand for everyone, as a platform team's shared accounts: their cost is shared cost. */
   readonly sharedOwners?: readonly string[];
+  readonly owners?: ContractFile<OwnersFile> | undefined;
+  readonly rules?: ContractFile<AllocationRules> | undefined;
   /** For DuckDB; its own choice when undefined. The result is the same for every number. */
   readonly threads?: number | undefined;
 }
 
-function costLineOf(line: SplitLine): CostLine {
+/** Without a file of rules nothing is shared out, and a node's idle part is on its pods as AWS has it. */
+const NO_RULES = allocationRulesSchema.parse({ apiVersion: API_VERSION, kind: "AllocationRules" });
+
+function costLineOf(line: PlacedLine): CostLine {
+  const { billed, effective, list } = line.amounts;
   return {
     BillingCurrency: line.currency,
-    BillingMonth: line.billing_month,
-    ServiceName: line.provider_service,
-    ChargeCategory: line.charge_category,
+    BillingMonth: line.month,
+    ServiceName: line.providerService,
+    ChargeCategory: line.chargeCategory,
     bucket: line.bucket,
     owner: line.owner,
     because: line.because,
-    lines: line.line_count,
-    BilledCost: formatDecimal(parseDecimal(line.billed)),
-    EffectiveCost: formatDecimal(parseDecimal(line.effective)),
+    lines: line.lines,
+    allocation: line.allocation,
+    BilledCost: formatDecimal(billed),
+    EffectiveCost: formatDecimal(effective),
+    ListCost: line.unlistedLines === line.lines && list.units === 0n ? null : formatDecimal(list),
   };
 }
 
 /** Usage above 0 that has an owner, as a share of all usage above 0. */
-function coverageOf(lines: readonly SplitLine[], pick: (line: SplitLine) => string): string | null {
-  const sum = (some: readonly SplitLine[]): ExactDecimal =>
-    addDecimals(some.map((line) => parseDecimal(pick(line))));
+function coverageOf(lines: readonly SplitLine[], pick: (line: SplitLine) => ExactDecimal): string | null {
+  const sum = (some: readonly SplitLine[]): ExactDecimal => addDecimals(some.map(pick));
   return percentOf(sum(lines.filter((line) => line.bucket === "owner")), sum(lines), 1) ?? null;
 }
 
-function currencyReportOf(total: BillTotal, lines: readonly SplitLine[]): CurrencyReport {
+function allocationsOf(lines: readonly PlacedLine[], rules: AllocationRules): Allocation[] {
+  const splits = new Map(rules.rules.map(({ name, split }) => [name, split?.by ?? "weighted"]));
+  const moved = lines.filter((line) => line.allocation !== null);
+  const groups = Map.groupBy(moved, ({ allocation, bucket, owner, because }) =>
+    JSON.stringify([allocation, bucket, owner, because]),
+  );
+  return [...groups.values()].flatMap((group): Allocation[] => {
+    const [first] = group;
+    if (first === undefined || first.allocation === null) return [];
+    const { billed, effective, list } = addAmounts(group.map(({ amounts }) => amounts));
+    const { allocation, bucket, owner, because } = first;
+    const split = allocation === BY_DATE ? "by-date" : (splits.get(allocation) ?? "weighted");
+    const money = {
+      billed: formatDecimal(billed),
+      effective: formatDecimal(effective),
+      list: formatDecimal(list),
+    };
+    return [{ allocation, split, bucket, owner, because, ...money }];
+  });
+}
+
+function commitmentOf(total: CommitmentTotal): Commitment {
+  const { used, unused } = total;
+  return {
+    commitmentId: total.commitment_id,
+    type: total.commitment_type,
+    purchased: formatDecimal(total.purchased),
+    used: formatDecimal(used),
+    unused: formatDecimal(unused),
+    usedAtListPrice: total.unlisted_count > 0 ? null : formatDecimal(total.used_list),
+    utilizationPercent: percentOf(used, addDecimals([used, unused]), 1) ?? null,
+  };
+}
+
+function nodeOf({ node, resource, used, idle }: NodeTotal): NodeCost {
+  return {
+    node,
+    resource,
+    used: formatDecimal(used),
+    idle: formatDecimal(idle),
+    idlePercent: percentOf(idle, addDecimals([used, idle]), 1) ?? null,
+  };
+}
+
+/** What was read of one currency of a bill. */
+interface CurrencyParts {
+  readonly total: BillTotal;
+  readonly split: readonly SplitLine[];
+  readonly lines: readonly PlacedLine[];
+  readonly rules: AllocationRules;
+  readonly commitments: readonly CommitmentTotal[];
+  readonly nodes: readonly NodeTotal[];
+}
+
+function currencyReportOf({ total, split, lines, rules, commitments, nodes }: CurrencyParts): CurrencyReport {
   const minorDigits = minorDigitsOf(total.currency);
   const rows = roundRows(rowsOf(lines), minorDigits);
-  const bill = {
-    lines: total.line_count,
-    billed: parseDecimal(total.billed),
-    effective: parseDecimal(total.effective),
-  };
+  const { billed, effective, list } = total;
+  const bill = { lines: total.line_count, unlistedLines: total.unlisted_count, billed, effective, list };
   return {
     currency: total.currency,
     minorDigits,
@@ -78,9 +149,12 @@ function currencyReportOf(total: BillTotal, lines: readonly SplitLine[]): Curren
     rows: [...rows],
     balance: balanceSheetOf(bill, rows, minorDigits),
     coverage: {
-      billedPercent: coverageOf(lines, (line) => line.positive_usage_billed),
-      effectivePercent: coverageOf(lines, (line) => line.positive_usage_effective),
+      billedPercent: coverageOf(split, (line) => line.positive_usage_billed),
+      effectivePercent: coverageOf(split, (line) => line.positive_usage_effective),
     },
+    allocations: allocationsOf(lines, rules),
+    commitments: commitments.map(commitmentOf),
+    nodes: nodes.map(nodeOf),
     lines: lines.map(costLineOf),
   };
 }
@@ -117,26 +191,47 @@ async function checkMonth(database: BillDatabase, bill: Bill, month: string | un
   ]);
 }
 
+/** @throws {InputError} when the report's key is none that an owners file gives an owner */
+function ownershipFor(key: ReportKey, owners: CostReportArgs["owners"]): readonly OwnershipPeriod[] {
+  if (owners === undefined) return [];
+  if (Object.hasOwn(OWNED_KINDS, key.by)) return ownershipOf(owners.data, key.by);
+  const message = `an owners file says whose teams' and cost centers' cost is, not which ${key.by}`;
+  throw new InputError("command line", [{ path: "--owners", message }]);
+}
+
+function usedFile(file: ContractFile<unknown> | undefined): UsedFile {
+  return file === undefined ? null : { name: file.name, sha256: file.sha256 };
+}
+
 async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs): Promise<CostReport> {
   const { key, month } = args;
+  const ownership = ownershipFor(key, args.owners);
+  const rules = args.rules?.data ?? NO_RULES;
   const opened = await openBill(database, bill, key.kind === "tag" ? ["Tags"] : [key.column]);
   const shape = await checkBill(database, bill, opened.kind);
   await checkMonth(database, bill, month);
-  const tagKeys = key.kind === "tag" ? await readTagKeys(database) : [];
-  const names =
-    key.kind === "tag"
-      ? spellingsOf(
-          key.tagKey,
-          tagKeys.map((found) => found.spelling),
-        )
-      : [];
-  const settings = { key, month, scale: shape.scale, spellings: names };
+  const readsTags = key.kind === "tag" || rules.rules.some((rule) => rule.cost.tags !== undefined);
+  const found = readsTags ? await readTagKeys(database) : [];
+  const tagKeys = found.map(({ spelling }) => spelling);
+  const names = key.kind === "tag" ? spellingsOf(key.tagKey, tagKeys) : [];
+  const { scale } = shape;
+  const settings = { key, month, scale, tagKeys, ownership, rules, items: [] };
   const split = await readSplitLines(database, settings);
   const totals = await readBillTotals(database, settings);
-  const owners: ReadonlyMap<string, FoldedOwner> = foldOwners(split);
-  const shared = new Set((args.sharedOwners ?? []).map(foldTagValue));
-  const lines = split.map((line) => assignOwner(line, owners, shared));
-  const spellings = names.flatMap((name) => tagKeys.filter((found) => found.spelling === name));
+  const commitments = await readCommitments(database, settings);
+  const nodes = await readNodes(database, settings);
+  const placed = placeLines({
+    lines: split,
+    ownership,
+    rules,
+    sharedOwners: args.sharedOwners ?? [],
+    scale,
+  });
+  const spellings = names.flatMap((name) => found.filter(({ spelling }) => spelling === name));
+  const inCurrency =
+    (currency: string) =>
+    (one: { readonly currency: string }): boolean =>
+      one.currency === currency;
   return {
     apiVersion: API_VERSION,
     kind: "CostReport",
@@ -146,13 +241,23 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
     spellings,
     plural: key.plural,
     month: month ?? null,
+    owners: usedFile(args.owners),
+    allocation: usedFile(args.rules),
     currencies: totals.map((total) =>
-      currencyReportOf(
+      currencyReportOf({
         total,
-        lines.filter((line) => line.currency === total.currency),
-      ),
+        rules,
+        split: split.filter(inCurrency(total.currency)),
+        lines: placed.lines.filter(inCurrency(total.currency)),
+        commitments: commitments.filter(inCurrency(total.currency)),
+        nodes: nodes.filter(inCurrency(total.currency)),
+      }),
     ),
-    notes: [...bill.notes, ...notesOf({ ...opened, key, tagKeys, spellings, owners, lines, totals })],
+    notes: [
+      ...bill.notes,
+      ...notesOf({ ...opened, key, tagKeys: found, spellings, owners: placed.owners, lines: split, totals }),
+      ...placed.notes,
+    ],
   };
 }
 

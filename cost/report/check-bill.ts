@@ -35,8 +35,8 @@ function faultCountSql(relation: string, checks: readonly Check[]): string {
 
 /** What exact sums over the bill's lines need; asked when every row of the file is sound. */
 const DIGITS_SQL = `select
-  greatest(max(fraction_digits(BilledCost)), max(fraction_digits(EffectiveCost))) as fraction_digits,
-  greatest(max(whole_digits(BilledCost)), max(whole_digits(EffectiveCost))) as whole_digits
+  greatest(max(fraction_digits(BilledCost)), max(fraction_digits(EffectiveCost)), max(fraction_digits(ListCost))) as fraction_digits,
+  greatest(max(whole_digits(BilledCost)), max(whole_digits(EffectiveCost)), max(whole_digits(ListCost))) as whole_digits
   from bill`;
 
 const rejectsSchema = z.array(z.object({ line: z.coerce.number(), error_message: z.string() }));
@@ -151,7 +151,7 @@ export async function checkBill(
   const digits = scale + digitsOfSum(digitCounts["whole_digits"] ?? 1, rows);
   if (digits > MAX_DIGITS) {
     const message = `exact sums need ${digits} digits (${scale} after the point), a decimal has ${MAX_DIGITS}`;
-    throw new InputError(bill.source, [{ path: "BilledCost, EffectiveCost", message }]);
+    throw new InputError(bill.source, [{ path: "BilledCost, EffectiveCost, ListCost", message }]);
   }
   return { rowsOfFiles, scale };
 }

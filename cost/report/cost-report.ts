@@ -31,11 +31,14 @@ export const REASONS = [
   "no-value",
   "tax",
   "credit",
+  "refund",
   "commitment-purchase",
   "support",
   "shared-owner",
+  "shared-rule",
   "unused-commitment",
   "unused-reservation",
+  "node-idle",
 ] as const;
 
 export const bucketSchema = z.enum(BUCKETS);
@@ -51,15 +54,24 @@ export const costLineSchema = z.strictObject({
   owner: z.string().nullable(),
   because: reasonSchema.nullable(),
   lines: lineCount,
+  allocation: z
+    .string()
+    .nullable()
+    .describe(
+      "What moved the money: a rule's name, an owner's date, a node's pods; null for lines of the bill",
+    ),
   BilledCost: exactMoney,
   EffectiveCost: exactMoney,
+  ListCost: exactMoney.nullable().describe("Null where the bill has no list price"),
 });
 
 const moneySchema = z.strictObject({
   billed: exactMoney,
   effective: exactMoney,
+  list: exactMoney.nullable().describe("At list prices; null where the bill has none for any of it"),
   billedRounded: roundedMoney,
   effectiveRounded: roundedMoney,
+  listRounded: roundedMoney.nullable(),
 });
 
 const percent = z.string().regex(/^-?\d+\.\d+$/);
@@ -69,6 +81,10 @@ export const reportRowSchema = moneySchema.extend({
   owner: z.string().nullable(),
   because: reasonSchema.nullable(),
   lines: lineCount,
+  unlistedLines: lineCount.describe("Lines without a list price, which `list` is without"),
+  allocated: z
+    .strictObject({ billed: exactMoney, effective: exactMoney })
+    .describe("Of it, what was moved here (or away, below 0) and is on no line of the bill"),
   effectiveSharePercent: percent.nullable().describe("Of the bill; null where the bill is not above 0"),
 });
 
@@ -85,6 +101,36 @@ export const balanceSheetSchema = z.strictObject({
   balanced: z.boolean(),
 });
 
+/** Money that a rule, a date of the owners file or the pods of a node moved; those of one allocation add up to 0. */
+export const allocationSchema = z.strictObject({
+  allocation: z.string(),
+  split: z.enum(["even", "weighted", "fixed", "metric", "by-date", "by-pod"]),
+  bucket: bucketSchema,
+  owner: z.string().nullable(),
+  because: reasonSchema.nullable(),
+  billed: exactMoney,
+  effective: exactMoney,
+  list: exactMoney,
+});
+
+export const commitmentSchema = z.strictObject({
+  commitmentId: z.string(),
+  type: z.string().nullable().describe("As in Savings Plan, Reservation"),
+  purchased: exactMoney.describe("Billed for the commitment itself"),
+  used: exactMoney.describe("Effective cost of what it covered"),
+  unused: exactMoney.describe("Effective cost of what nobody used"),
+  usedAtListPrice: exactMoney.nullable().describe("Null where the bill lacks a list price for any of it"),
+  utilizationPercent: percent.nullable().describe("Used of used and unused"),
+});
+
+export const nodeSchema = z.strictObject({
+  node: z.string(),
+  resource: z.enum(["cpu", "memory", "gpu"]).nullable().describe("Null where the bill does not say"),
+  used: exactMoney.describe("Effective cost of what pods had: the larger of request and usage"),
+  idle: exactMoney.describe("Effective cost of what no pod had; never below 0"),
+  idlePercent: percent.nullable(),
+});
+
 export const currencyReportSchema = z.strictObject({
   currency: z.string().regex(/^[A-Z]{3}$/),
   minorDigits: z.int().min(0).max(4).describe("Digits after the point of the currency's smallest unit"),
@@ -95,8 +141,15 @@ export const currencyReportSchema = z.strictObject({
   coverage: z
     .strictObject({ billedPercent: percent.nullable(), effectivePercent: percent.nullable() })
     .describe("Usage above 0 that has an owner; credits would make a share of the bill meaningless"),
+  allocations: z.array(allocationSchema),
+  commitments: z.array(commitmentSchema),
+  nodes: z.array(nodeSchema).describe("Nodes whose cost is split by their pods"),
   lines: z.array(costLineSchema),
 });
+
+const usedFileSchema = z
+  .strictObject({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+  .nullable();
 
 /** The cost report: what each owner's share of a bill is, and the proof that nothing is lost or twice. */
 export const costReportSchema = z
@@ -130,6 +183,8 @@ export const costReportSchema = z
     spellings: z.array(z.strictObject({ spelling: z.string(), lines: lineCount })),
     plural: z.string(),
     month: month.nullable().describe("The billing period asked for; null for all of the file"),
+    owners: usedFileSchema.describe("The owners file"),
+    allocation: usedFileSchema.describe("The file of allocation rules"),
     currencies: z.array(currencyReportSchema).min(1),
     notes: z.array(z.string()),
   })
@@ -141,5 +196,9 @@ export type ReportRow = z.output<typeof reportRowSchema>;
 export type BalanceSheet = z.output<typeof balanceSheetSchema>;
 export type CurrencyReport = z.output<typeof currencyReportSchema>;
 export type CostReport = z.output<typeof costReportSchema>;
+export type Allocation = z.output<typeof allocationSchema>;
+export type Commitment = z.output<typeof commitmentSchema>;
+export type NodeCost = z.output<typeof nodeSchema>;
+export type UsedFile = z.output<typeof usedFileSchema>;
 export type Bucket = z.output<typeof bucketSchema>;
 export type Reason = z.output<typeof reasonSchema>;

@@ -6,6 +6,8 @@ const CUR_AMOUNTS = [
   "reservation_unused_recurring_fee",
   "savings_plan_total_commitment_to_date",
   "savings_plan_used_commitment",
+  "split_line_item_public_on_demand_split_cost",
+  "split_line_item_public_on_demand_unused_cost",
   "split_line_item_split_cost",
   "split_line_item_unused_cost",
 ] as const;
@@ -81,5 +83,6 @@ export const CUR_CHECKS: readonly Check[] = [
     }`,
     message: `more than ${CUR_DIGITS} digits after the point, which its sums do not keep,`,
   })),
+  mayBe("pricing_public_on_demand_cost", "is_decimal(pricing_public_on_demand_cost)", "no decimal number"),
   mayBe("resource_tags", "is_tags(resource_tags)", "no JSON object whose keys are there once"),
 ];

@@ -34,6 +34,9 @@ export const FOCUS_CHECKS: readonly Check[] = [
     "CapacityReservationStatus in ('Used', 'Unused')",
     "neither Used nor Unused",
   ),
+  mayBe("ListCost", "is_decimal(ListCost)", "no decimal number"),
+  mayBe("x_SplitPart", "x_SplitPart in ('used', 'idle')", "neither used nor idle"),
+  mayBe("x_SplitParentTags", "is_tags(x_SplitParentTags)", "no JSON object whose keys are there once"),
   mayBe("Tags", "is_tags(Tags)", "no JSON object whose keys are there once"),
   mayBe("AllocatedMethodId", "false", "amounts split from other rows (FOCUS 1.3), which would count twice,"),
 ];

@@ -20,16 +20,25 @@ const REQUIRED = [
 
 /** Read where they are there; the standard makes them conditional. */
 const OPTIONAL = [
+  "ChargeClass",
   "ChargeDescription",
   "CommitmentDiscountId",
   "CommitmentDiscountStatus",
+  "CommitmentDiscountType",
   "CapacityReservationStatus",
+  "ListCost",
   "ProviderName",
   "RegionId",
   "ResourceId",
   "SubAccountId",
   "Tags",
   "AllocatedMethodId",
+  "x_UsageType",
+  // What a line that was split off an instance is: its used or its idle part, of which resource and of which instance.
+  "x_SplitPart",
+  "x_SplitResource",
+  "x_SplitParentResourceId",
+  "x_SplitParentTags",
 ] as const;
 
 export const READ_COLUMNS = [...REQUIRED, ...OPTIONAL] as const;
@@ -38,9 +47,9 @@ export type ReadColumn = (typeof READ_COLUMNS)[number];
 
 /** Columns that the standard knows and that the report does not need. Others start with `x_`, or are reported. */
 const OTHER_FOCUS_COLUMNS =
-  "AvailabilityZone BillingAccountId BillingAccountName BillingAccountType CapacityReservationId ChargeClass ChargeFrequency " +
-  "CommitmentDiscountCategory CommitmentDiscountName CommitmentDiscountQuantity CommitmentDiscountType CommitmentDiscountUnit " +
-  "ConsumedQuantity ConsumedUnit ContractedCost ContractedUnitPrice InvoiceId InvoiceIssuerName ListCost ListUnitPrice " +
+  "AvailabilityZone BillingAccountId BillingAccountName BillingAccountType CapacityReservationId ChargeFrequency " +
+  "CommitmentDiscountCategory CommitmentDiscountName CommitmentDiscountQuantity CommitmentDiscountUnit " +
+  "ConsumedQuantity ConsumedUnit ContractedCost ContractedUnitPrice InvoiceId InvoiceIssuerName ListUnitPrice " +
   "PricingCategory PricingCurrency PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost " +
   "PricingCurrencyListUnitPrice PricingQuantity PricingUnit PublisherName RegionName ResourceName ResourceType " +
   "ServiceCategory ServiceSubcategory SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountName SubAccountType " +

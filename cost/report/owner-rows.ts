@@ -1,7 +1,8 @@
-import { addDecimals, compareDecimals, type ExactDecimal, parseDecimal } from "../money/exact-decimal.ts";
+import { addAmounts, isNothing, type PlacedLine } from "../allocation/placed-line.ts";
+import { compareDecimals } from "../money/exact-decimal.ts";
 import type { ExactRow } from "./balance-sheet.ts";
-import type { SplitLine } from "./split-bill.ts";
 import { BUCKETS } from "./cost-report.ts";
+import type { SplitLine } from "./split-bill.ts";
 import { foldTagValue } from "./tag-spelling.ts";
 
 /** One owner written in several ways, and the way that the report shows. */
@@ -33,43 +34,27 @@ export function foldOwners(lines: readonly SplitLine[]): ReadonlyMap<string, Fol
   );
 }
 
-/** The same line with its owner as the report shows it, and as shared cost where its owner stands for everyone. */
-export function assignOwner(
-  line: SplitLine,
-  owners: ReadonlyMap<string, FoldedOwner>,
-  sharedOwners: ReadonlySet<string>,
-): SplitLine {
-  if (line.owner === null) return line;
-  const folded = foldTagValue(line.owner);
-  const owner = owners.get(folded)?.shown ?? line.owner;
-  return sharedOwners.has(folded)
-    ? { ...line, bucket: "shared", because: "shared-owner", owner }
-    : { ...line, owner };
-}
-
-function sumOf(lines: readonly SplitLine[], pick: (line: SplitLine) => string): ExactDecimal {
-  return addDecimals(lines.map((line) => parseDecimal(pick(line))));
-}
-
 /**
  * One row per owner and one per reason why there is none: owners first, the dearest first, then the other buckets in
  * the order of the balance sheet.
  */
-export function rowsOf(lines: readonly SplitLine[]): readonly ExactRow[] {
+export function rowsOf(lines: readonly PlacedLine[]): readonly ExactRow[] {
   const groups = Map.groupBy(lines, (line) => JSON.stringify([line.bucket, line.owner, line.because]));
   const rows = [...groups.values()].flatMap((group): ExactRow[] => {
     const [first] = group;
     if (first === undefined) return [];
-    return [
-      {
-        bucket: first.bucket,
-        owner: first.owner,
-        because: first.because,
-        lines: countLines(group),
-        billed: sumOf(group, (line) => line.billed),
-        effective: sumOf(group, (line) => line.effective),
-      },
-    ];
+    const count = (pick: (line: PlacedLine) => number): number =>
+      group.reduce((sum, line) => sum + pick(line), 0);
+    const row = {
+      bucket: first.bucket,
+      owner: first.owner,
+      because: first.because,
+      lines: count((line) => line.lines),
+      unlistedLines: count((line) => line.unlistedLines),
+      ...addAmounts(group.map((line) => line.amounts)),
+      allocated: addAmounts(group.flatMap((line) => (line.allocation === null ? [] : [line.amounts]))),
+    };
+    return row.lines === 0 && isNothing(row) ? [] : [row];
   });
   return rows.toSorted(
     (a, b) =>

@@ -13,9 +13,12 @@ const HEADER = [
   "lines",
   "billed",
   "effective",
+  "list",
   "billed_rounded",
   "effective_rounded",
+  "list_rounded",
   "effective_share_percent",
+  "allocation",
 ] as const;
 
 /** One field by RFC 4180. */
@@ -33,7 +36,14 @@ export function csvLine(fields: readonly string[]): string {
 }
 
 function moneyFields(money: Money): string[] {
-  return [money.billed, money.effective, money.billedRounded, money.effectiveRounded];
+  return [
+    money.billed,
+    money.effective,
+    money.list ?? "",
+    money.billedRounded,
+    money.effectiveRounded,
+    money.listRounded ?? "",
+  ];
 }
 
 function renderCurrency(report: CostReport, currency: CurrencyReport): string {
@@ -54,19 +64,93 @@ function renderCurrency(report: CostReport, currency: CurrencyReport): string {
       String(row.lines),
       ...moneyFields(row),
       row.effectiveSharePercent ?? "",
+      "",
     ]),
   );
   const balanceLine = (name: string, lines: string, money: Money): string =>
-    csvLine([...start("balance"), name, report.by, "", "", lines, ...moneyFields(money), ""]);
+    csvLine([...start("balance"), name, report.by, "", "", lines, ...moneyFields(money), "", ""]);
+  const moved = currency.allocations.map((one) =>
+    csvLine([
+      ...start("allocation"),
+      one.bucket,
+      report.by,
+      foreignText(one.owner ?? ""),
+      one.because ?? "",
+      "0",
+      one.billed,
+      one.effective,
+      one.list,
+      "",
+      "",
+      "",
+      "",
+      foreignText(one.allocation),
+    ]),
+  );
+  const commitments = currency.commitments.flatMap(({ commitmentId, purchased, used, unused }) =>
+    (
+      [
+        ["commitment-purchased", purchased, ""],
+        ["commitment-used", "", used],
+        ["commitment-unused", "", unused],
+      ] as const
+    ).map(([name, billed, effective]) =>
+      csvLine([
+        ...start(name),
+        "",
+        "",
+        foreignText(commitmentId),
+        "",
+        "",
+        billed,
+        effective,
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+      ]),
+    ),
+  );
+  const nodes = currency.nodes.flatMap(({ node, resource, used, idle }) =>
+    (
+      [
+        ["node-used", used],
+        ["node-idle", idle],
+      ] as const
+    ).map(([name, effective]) =>
+      csvLine([
+        ...start(name),
+        "",
+        resource ?? "",
+        foreignText(node),
+        "",
+        "",
+        "",
+        effective,
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+      ]),
+    ),
+  );
   return [
     ...rows,
+    ...moved,
+    ...commitments,
+    ...nodes,
     balanceLine("bill", String(balance.lines.bill), balance.bill),
     ...balanceParts(report, currency).map(([name, money]) => balanceLine(name, "", money)),
     balanceLine("difference", String(balance.lines.bill - balance.lines.parts), balance.difference),
   ].join("");
 }
 
-/** The report as CSV by RFC 4180: lines of section `cost`, then the balance sheet as lines of section `balance`. */
+/** The report as CSV by RFC 4180: lines of section `cost`, of what was moved
+ * (`allocation`), of commitments and nodes, then the balance sheet as lines of section `balance`. */
 export function renderCsv(report: CostReport): string {
   return csvLine(HEADER) + report.currencies.map((currency) => renderCurrency(report, currency)).join("");
 }

@@ -2,7 +2,7 @@ import type { FoldedOwner } from "./owner-rows.ts";
 import { DOUBLE_DIGITS } from "./read-bill.ts";
 import type { ReportKey } from "./report-key.ts";
 import type { BillTotal, SplitLine } from "./split-bill.ts";
-import { formatDecimal, parseDecimal } from "../money/exact-decimal.ts";
+import { type ExactDecimal, formatDecimal } from "../money/exact-decimal.ts";
 
 interface TagKeyCount {
   readonly spelling: string;
@@ -12,8 +12,8 @@ interface TagKeyCount {
 /** How many of the bill's own tag keys a hint names. */
 const HINTED_KEYS = 5;
 
-function plain(amount: string): string {
-  return formatDecimal(parseDecimal(amount));
+function plain(amount: ExactDecimal): string {
+  return formatDecimal(amount);
 }
 
 function lineWord(count: number): string {
@@ -33,6 +33,13 @@ function billNotes(total: BillTotal): string[] {
     const count = total.odd_credit_count === 1 ? "1 credit is" : `${total.odd_credit_count} credits are`;
     notes.push(
       `${count} billed ${plain(total.odd_credit_billed)} and effective ${plain(total.odd_credit_effective)} ${currency} in the bill; counted as they are`,
+    );
+  }
+  if (total.unlisted_count > 0) {
+    notes.push(
+      total.unlisted_count === total.line_count
+        ? `the bill in ${currency} has no list prices`
+        : `${lineWord(total.unlisted_count)} in ${currency} without a list price: the list column is without them`,
     );
   }
   if (total.other_month_count > 0) {
@@ -75,6 +82,7 @@ export function notesOf(findings: {
 }): readonly string[] {
   const folded = [...findings.owners.values()].filter((owner) => owner.spellings.length > 1);
   const ambiguous = findings.lines.reduce((sum, line) => sum + line.ambiguous_count, 0);
+  const overridden = findings.lines.reduce((sum, line) => sum + line.overridden_count, 0);
   const first = findings.spellings[0]?.spelling ?? "";
   const currencies = findings.totals.map((total) => total.currency);
   return [
@@ -90,6 +98,9 @@ export function notesOf(findings: {
       : [
           `${lineWord(ambiguous)} with the tag under two spellings and two values: ${JSON.stringify(first)} comes first`,
         ]),
+    ...(overridden === 0
+      ? []
+      : [`${lineWord(overridden)} whose own tag names another owner than the owners file: the file counts`]),
     ...(currencies.length > 1
       ? [`the bill is in ${currencies.join(" and ")}: reported apart, never added`]
       : []),

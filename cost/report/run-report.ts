@@ -1,7 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
-import { buildCostReport, isBalanced } from "./build-cost-report.ts";
+import { allocationRulesSchema } from "../allocation/allocation-rules.ts";
+import { ownersFileSchema } from "../owners/owners-file.ts";
+import { readContractFile } from "../read-contract-file.ts";
+import { buildCostReport, type CostReportArgs, isBalanced } from "./build-cost-report.ts";
 import type { CostReport } from "./cost-report.ts";
 import { renderCsv } from "./render-csv.ts";
 import { renderTable } from "./render-table.ts";
@@ -13,6 +16,8 @@ export interface ReportOptions {
   readonly month?: string;
   readonly tagKey?: string;
   readonly shared?: readonly string[];
+  readonly owners?: string;
+  readonly allocation?: string;
   readonly format: "table" | "json" | "csv" | "html";
   readonly out?: string;
 }
@@ -54,6 +59,24 @@ export function checkedMonth(month: string | undefined): string | undefined {
   ]);
 }
 
+/**
+ * The files that say who owns what and how shared cost is shared out.
+ *
+ * @throws {InputError} when one cannot be read or is wrong
+ */
+export async function readOwnerFiles({
+  owners,
+  allocation,
+}: Pick<ReportOptions, "owners" | "allocation">): Promise<Pick<CostReportArgs, "owners" | "rules">> {
+  return {
+    owners: owners === undefined ? undefined : await readContractFile(ownersFileSchema, owners, "--owners"),
+    rules:
+      allocation === undefined
+        ? undefined
+        : await readContractFile(allocationRulesSchema, allocation, "--allocation"),
+  };
+}
+
 /** `bedplate cost report`: 0 when the balance sheet closes, 1 when it does not. */
 export async function runReport(options: ReportOptions): Promise<ExitCode> {
   const month = checkedMonth(options.month);
@@ -62,6 +85,7 @@ export async function runReport(options: ReportOptions): Promise<ExitCode> {
     key: reportKey(options.by, options.tagKey),
     month,
     sharedOwners: options.shared ?? [],
+    ...(await readOwnerFiles(options)),
   });
   await writeOut(await RENDERERS[options.format](report), options.out);
   return isBalanced(report) ? EXIT_CODE.asWanted : EXIT_CODE.failed;

@@ -1,11 +1,21 @@
 import * as z from "zod";
 import type { BillDatabase } from "./bill-database.ts";
+import { parseDecimal } from "../money/exact-decimal.ts";
 import { bucketSchema, reasonSchema } from "./cost-report.ts";
-import { renderBillTotalsSql, renderCostLinesSql, type SqlSettings } from "./render-sql.ts";
+import {
+  renderBillTotalsSql,
+  renderCommitmentsSql,
+  renderCostLinesSql,
+  renderNodesSql,
+  type SqlSettings,
+} from "./render-sql.ts";
 
 /** DuckDB gives counts as text or number and decimals as text. */
 const countSchema = z.coerce.number().int();
-const decimalSchema = z.string().regex(/^-?\d+(\.\d+)?$/);
+const decimalSchema = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .transform(parseDecimal);
 
 const splitLineSchema = z.object({
   currency: z.string(),
@@ -15,10 +25,21 @@ const splitLineSchema = z.object({
   because: reasonSchema.nullable(),
   provider_service: z.string(),
   charge_category: z.enum(["Usage", "Purchase", "Tax", "Credit", "Adjustment"]),
+  /** Which allocation rules' conditions on the bill's columns hold: a `1` or `0` for each rule, in their order. */
+  rules: z.string().regex(/^[01]*$/),
+  /** The node or volume whose pods the line is split by. */
+  item: z.string().nullable(),
+  /** The service, team or account whose owner changes within the charge period, as the owners file names it. */
+  owner_span: z.string().nullable(),
+  /** `start/end` of the charge, where it is split by time or by pods. */
+  charge_period: z.string().nullable(),
   line_count: countSchema,
   ambiguous_count: countSchema,
+  overridden_count: countSchema,
+  unlisted_count: countSchema,
   billed: decimalSchema,
   effective: decimalSchema,
+  list: decimalSchema,
   positive_usage_billed: decimalSchema,
   positive_usage_effective: decimalSchema,
 });
@@ -26,8 +47,10 @@ const splitLineSchema = z.object({
 const billTotalSchema = z.object({
   currency: z.string(),
   line_count: countSchema,
+  unlisted_count: countSchema,
   billed: decimalSchema,
   effective: decimalSchema,
+  list: decimalSchema,
   first_month: z.string(),
   last_month: z.string(),
   first_day: z.string(),
@@ -40,6 +63,29 @@ const billTotalSchema = z.object({
   other_month_count: countSchema,
 });
 
+const commitmentSchema = z.object({
+  currency: z.string(),
+  commitment_id: z.string(),
+  commitment_type: z.string().nullable(),
+  purchased: decimalSchema,
+  used: decimalSchema,
+  used_list: decimalSchema,
+  unlisted_count: countSchema,
+  unused: decimalSchema,
+});
+
+const nodeSchema = z.object({
+  currency: z.string(),
+  node: z.string(),
+  resource: z.enum(["cpu", "memory", "gpu", ""]).transform((resource) => (resource === "" ? null : resource)),
+  used: decimalSchema,
+  idle: decimalSchema,
+});
+
+/** What was bought of a commitment, what was used of it and what not. */
+export type CommitmentTotal = z.output<typeof commitmentSchema>;
+/** What pods used of a node's resource, and what was idle. */
+export type NodeTotal = z.output<typeof nodeSchema>;
 /** Lines of the bill that are alike in all that the report shows, added up. */
 export type SplitLine = z.output<typeof splitLineSchema>;
 /** One currency of the bill, added up without any split. */
@@ -57,6 +103,20 @@ export async function readBillTotals(
   settings: Pick<SqlSettings, "month" | "scale">,
 ): Promise<readonly BillTotal[]> {
   return z.array(billTotalSchema).parse(await database.rows(renderBillTotalsSql(settings)));
+}
+
+export async function readCommitments(
+  database: BillDatabase,
+  settings: Pick<SqlSettings, "month" | "scale">,
+): Promise<readonly CommitmentTotal[]> {
+  return z.array(commitmentSchema).parse(await database.rows(renderCommitmentsSql(settings)));
+}
+
+export async function readNodes(
+  database: BillDatabase,
+  settings: Pick<SqlSettings, "month" | "scale">,
+): Promise<readonly NodeTotal[]> {
+  return z.array(nodeSchema).parse(await database.rows(renderNodesSql(settings)));
 }
 
 const tagKeySchema = z.array(z.object({ spelling: z.string(), lines: countSchema }));

@@ -1,4 +1,4 @@
-import type { Bucket, CostReport, CurrencyReport, Reason, ReportRow } from "./cost-report.ts";
+import type { Allocation, Bucket, CostReport, CurrencyReport, Reason, ReportRow } from "./cost-report.ts";
 
 /** Why there is no owner, as a person reads it. */
 export const REASON_TEXT: Readonly<Record<Reason, string>> = {
@@ -9,11 +9,14 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   "no-value": "the bill does not say",
   tax: "tax",
   credit: "credit",
+  refund: "refund",
   "commitment-purchase": "commitment purchase",
   support: "support plan",
   "shared-owner": "shared",
+  "shared-rule": "shared",
   "unused-commitment": "unused commitment",
   "unused-reservation": "unused capacity reservation",
+  "node-idle": "nodes",
 };
 
 /** How the balance sheet calls a part; owners are called by the key's plural. */
@@ -23,6 +26,16 @@ export const BUCKET_TEXT: Readonly<Record<Exclude<Bucket, "owner">, string>> = {
   "unused-commitment": "unused commitment",
   "tax-and-credit": "tax and credit",
   untagged: "untagged",
+};
+
+/** How an allocation shares out. */
+export const SPLIT_TEXT: Readonly<Record<Allocation["split"], string>> = {
+  even: "even",
+  weighted: "weighted",
+  fixed: "fixed",
+  metric: "metric",
+  "by-date": "by date",
+  "by-pod": "by pod",
 };
 
 /** What stands in the first column of a row. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { loadNamedEnvironment } from "../../components/environment/load-environment.ts";
+import { environmentFileOf, loadNamedEnvironment } from "../../components/environment/load-environment.ts";
 import { addCostVerbs } from "../../cost/cost-program.ts";
 import { focusCsv, generateMonth } from "./report/focus-month.ts";
 import { scratchFolder } from "./report/scratch-folder.ts";
@@ -48,7 +48,11 @@ async function bedplate(...args: string[]): Promise<Outcome> {
     }),
   );
   const program = new Command("bedplate").exitOverride();
-  addCostVerbs(program, { loadEnvironment: (env) => loadNamedEnvironment(env, path.dirname(stack)) });
+  const folder = path.dirname(stack);
+  addCostVerbs(program, {
+    loadEnvironment: (env) => loadNamedEnvironment(env, folder),
+    environmentFile: (env) => environmentFileOf(env, folder),
+  });
   process.exitCode = undefined;
   try {
     await program.parseAsync(["node", "bedplate", "cost", ...args]);
@@ -64,7 +68,9 @@ describe("bedplate cost report", () => {
     expect(table).toMatchObject({ exitCode: 0, stderr: "" });
     expect(table.stdout).toContain("The balance sheet closes: difference 0.");
     const csv = await bedplate("report", "--input", bill, "--format", "csv");
-    expect(csv.stdout).toMatch(/\r\nbalance,USD,2026-07,2026-07,difference,team,,,0,0,0,0\.00,0\.00,\r\n/);
+    expect(csv.stdout).toMatch(
+      /\r\nbalance,USD,2026-07,2026-07,difference,team,,,0,0,0,0,0\.00,0\.00,0\.00,,\r\n/,
+    );
     const json = await bedplate("report", "--input", bill, "--format", "json", "--by", "cost-center");
     expect(JSON.parse(json.stdout)).toMatchObject({
       kind: "CostReport",

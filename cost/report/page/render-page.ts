@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import {
   addDecimals,
+  compareDecimals,
   type ExactDecimal,
   formatDecimal,
   parseDecimal,
   roundDecimal,
 } from "../../money/exact-decimal.ts";
 import type { CostReport, CurrencyReport, Money, ReportRow } from "../cost-report.ts";
-import { balanceParts, filesText, keyText, labelOf, periodText } from "../wording.ts";
+import { balanceParts, filesText, keyText, labelOf, periodText, SPLIT_TEXT } from "../wording.ts";
 import { renderBarChart } from "./bar-chart.ts";
 import { html, Html, NOTHING } from "./html.ts";
 import { effectiveByMonth, monthsOf, moversOf, servicesOf } from "./owner-months.ts";
@@ -16,6 +17,7 @@ import { effectiveByMonth, monthsOf, moversOf, servicesOf } from "./owner-months
 const MOST_BARS = 12;
 const MOST_SERIES = 6;
 const MOST_MOVERS = 15;
+const MOST_NODES = 100;
 
 /** "-1234567.50" as "-1,234,567.50"; exact, as it stays text. */
 function amountText(amount: string): string {
@@ -109,9 +111,13 @@ function rowBars(rows: readonly ReportRow[]): { categories: string[]; values: nu
 function overview(report: CostReport, currency: CurrencyReport): Html {
   const { categories, values } = rowBars(currency.rows);
   const share = (percent: string | null): string => (percent === null ? "-" : `${percent} %`);
+  const isListed = currency.balance.bill.listRounded !== null;
+  const list = ({ listRounded }: Money): string[] =>
+    isListed ? [listRounded === null ? "unpriced" : amountText(listRounded)] : [];
   const rows = currency.rows.map((line) =>
     row(labelOf(line), [
       String(line.lines),
+      ...list(line),
       amountText(line.billedRounded),
       amountText(line.effectiveRounded),
       share(line.effectiveSharePercent),
@@ -120,12 +126,26 @@ function overview(report: CostReport, currency: CurrencyReport): Html {
   const { bill, lines } = currency.balance;
   const total = row(
     "bill",
-    [String(lines.bill), amountText(bill.billedRounded), amountText(bill.effectiveRounded), ""],
+    [
+      String(lines.bill),
+      ...list(bill),
+      amountText(bill.billedRounded),
+      amountText(bill.effectiveRounded),
+      "",
+    ],
     true,
   );
+  const columns = [
+    { head: report.by },
+    number("lines"),
+    ...(isListed ? [number("list")] : []),
+    number("billed"),
+    number("effective"),
+    number("share"),
+  ];
   return html`<h2>Cost by ${report.by}</h2>
     ${renderBarChart({ label: `Effective cost by ${report.by}, ${currency.currency}; the table below has the numbers`, categories, series: [{ name: "effective", values }], direction: "rows", currency: currency.currency })}
-    ${table(`Cost by ${keyText(report)}, ${currency.currency}`, [{ head: report.by }, number("lines"), number("billed"), number("effective"), number("share")], [...rows, total])}`;
+    ${table(`Cost by ${keyText(report)}, ${currency.currency}`, columns, [...rows, total])}`;
 }
 
 function overTime(report: CostReport, currency: CurrencyReport): Html {
@@ -193,12 +213,93 @@ function drillDown(report: CostReport, currency: CurrencyReport): Html {
     ${items}`;
 }
 
+function sharedOut(currency: CurrencyReport): Html {
+  if (currency.allocations.length === 0) return NOTHING;
+  const rows = currency.allocations.map(
+    (one) =>
+      html`<tr>
+        <th scope="row">${one.allocation}</th>
+        <td>${SPLIT_TEXT[one.split]}</td>
+        <td>${labelOf(one)}</td>
+        <td class="number">${amountText(one.billed)}</td>
+        <td class="number">${amountText(one.effective)}</td>
+      </tr>`,
+  );
+  const columns = [
+    { head: "moved by" },
+    { head: "split" },
+    { head: "from (below 0) and to" },
+    number("billed, exact"),
+    number("effective, exact"),
+  ];
+  return html`<h2>Shared out</h2>
+    <p class="soft">What each rule moved; the lines of one rule add up to 0.</p>
+    ${table(`What was moved, ${currency.currency}`, columns, rows)}`;
+}
+
+function percentText(percent: string | null): string {
+  return percent === null ? "-" : `${percent} %`;
+}
+
+function commitments(currency: CurrencyReport): Html {
+  if (currency.commitments.length === 0) return NOTHING;
+  const cents = (amount: string): string => rounded(parseDecimal(amount), currency);
+  const rows = currency.commitments.map((one) =>
+    row(one.commitmentId, [
+      one.type ?? "-",
+      cents(one.purchased),
+      cents(one.used),
+      cents(one.unused),
+      one.usedAtListPrice === null ? "-" : cents(one.usedAtListPrice),
+      percentText(one.utilizationPercent),
+    ]),
+  );
+  const columns = [
+    { head: "commitment" },
+    ...["type", "purchased", "used", "unused", "used, at list price", "utilized"].map(number),
+  ];
+  return html`<h2>Savings plans and reservations</h2>
+    ${table(`Savings plans and reservations, ${currency.currency}`, columns, rows)}`;
+}
+
+function nodes(currency: CurrencyReport): Html {
+  if (currency.nodes.length === 0) return NOTHING;
+  const byIdle = currency.nodes.toSorted(
+    (a, b) => compareDecimals(parseDecimal(b.idle), parseDecimal(a.idle)) || (a.node < b.node ? -1 : 1),
+  );
+  const rows = byIdle
+    .slice(0, MOST_NODES)
+    .map((one) =>
+      row(one.node, [
+        one.resource ?? "-",
+        rounded(parseDecimal(one.used), currency),
+        rounded(parseDecimal(one.idle), currency),
+        percentText(one.idlePercent),
+      ]),
+    );
+  const more = byIdle.length - MOST_NODES;
+  const columns = [{ head: "node" }, ...["resource", "used by pods", "idle", "idle share"].map(number)];
+  return html`<h2>Idle nodes</h2>
+    <p class="soft">
+      Effective cost of nodes by resource, the idlest first${more > 0 ? `; ${more} more in the JSON` : ""}.
+    </p>
+    ${table(`Nodes by resource, ${currency.currency}`, columns, rows)}`;
+}
+
 function balanceSheet(report: CostReport, currency: CurrencyReport): Html {
   const { balance } = currency;
+  const isListed = balance.bill.list !== null;
   const line = (label: string, money: Money, isTotal = false): Html =>
     row(
       label,
-      [money.billed, money.effective, money.billedRounded, money.effectiveRounded].map(amountText),
+      [
+        money.billed,
+        money.effective,
+        ...(isListed ? [money.list ?? "unpriced"] : []),
+        money.billedRounded,
+        money.effectiveRounded,
+        ...(isListed ? [money.listRounded ?? "unpriced"] : []),
+      ].map(amountText),
       isTotal,
     );
   const parts = balanceParts(report, currency).map(([name, money], index) =>
@@ -214,8 +315,10 @@ function balanceSheet(report: CostReport, currency: CurrencyReport): Html {
     { head: "part" },
     number("billed, exact"),
     number("effective, exact"),
+    ...(isListed ? [number("list, exact")] : []),
     number("billed"),
     number("effective"),
+    ...(isListed ? [number("list")] : []),
   ];
   return html`<h2>Balance sheet</h2>
     ${verdict}
@@ -230,7 +333,8 @@ function currencySection(report: CostReport, currency: CurrencyReport): Html {
       ${chargeDays.last}
     </p>
     ${cards(report, currency)} ${overview(report, currency)} ${overTime(report, currency)}
-    ${movers(report, currency)} ${drillDown(report, currency)} ${balanceSheet(report, currency)}
+    ${movers(report, currency)} ${drillDown(report, currency)} ${sharedOut(currency)} ${commitments(currency)}
+    ${nodes(currency)} ${balanceSheet(report, currency)}
   </section>`;
 }
 

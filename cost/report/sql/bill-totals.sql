@@ -8,7 +8,8 @@ with line as (
     substr(ChargePeriodStart, 1, 10) as charge_day,
     ChargeCategory as charge_category,
     cast(BilledCost as DECIMAL(38,12)) as billed,
-    cast(EffectiveCost as DECIMAL(38,12)) as effective
+    cast(EffectiveCost as DECIMAL(38,12)) as effective,
+    cast(ListCost as DECIMAL(38,12)) as list
   from bill
   where /*{month_filter}*/ true /*{}*/
 )
@@ -17,6 +18,8 @@ select
   count(*) as line_count,
   sum(billed) as billed,
   sum(effective) as effective,
+  coalesce(sum(list), 0) as list,
+  count(*) - count(list) as unlisted_count,
   min(billing_month) as first_month,
   max(billing_month) as last_month,
   min(charge_day) as first_day,

@@ -1,11 +1,12 @@
 -- The bill split by one key, every line in exactly one bucket. Trino's dialect; DuckDB runs it after
--- duckdb-prelude.sql. The marked expressions are put in for the key that is asked for; what
--- stands there now splits by the tag `team`. DECIMAL(38,12) is widened where a bill has more digits.
+-- duckdb-prelude.sql. The marked expressions are put in for what is asked for; what stands there now splits by the tag
+-- `team`, with no owners file and no allocation rules. DECIMAL(38,12) is widened where a bill has more digits.
 with line as (
   select
     BillingCurrency as currency,
     substr(BillingPeriodStart, 1, 7) as billing_month,
     ChargeCategory as charge_category,
+    ChargeClass as charge_class,
     coalesce(ServiceName, '') as provider_service,
     CommitmentDiscountId as commitment_id,
     CommitmentDiscountStatus as commitment_status,
@@ -14,27 +15,49 @@ with line as (
     SubAccountId as sub_account_id,
     ProviderName as provider_name,
     RegionId as region_id,
+    x_SplitPart as split_part,
+    case when x_SplitPart = 'idle' then /*{idle_mode}*/ 'spread' /*{}*/ end as idle_mode,
+    substr(ChargePeriodStart, 1, 10) as charge_day,
+    /*{charge_period}*/ cast(null as varchar) /*{}*/ as charge_period,
+    /*{item}*/ cast(null as varchar) /*{}*/ as item,
     cast(BilledCost as DECIMAL(38,12)) as billed,
     cast(EffectiveCost as DECIMAL(38,12)) as effective,
-    cast(json_parse(Tags) as map(varchar, varchar)) as tags
+    cast(ListCost as DECIMAL(38,12)) as list,
+    cast(json_parse(/*{tags}*/ Tags /*{}*/) as map(varchar, varchar)) as tags
   from bill
   where /*{month_filter}*/ true /*{}*/
 ),
-keyed as (
+tagged as (
   select
     line.*,
     coalesce(cardinality(tags), 0) > 0 as has_tags,
-    /*{key_value}*/ nullif(nullif(trim(element_at(tags, 'team')), ''), 'NULL') /*{}*/ as key_value,
-    /*{key_present}*/ coalesce(contains(map_keys(tags), 'team'), false) /*{}*/ as key_present,
-    /*{key_ambiguous}*/ false /*{}*/ as key_ambiguous
+    /*{tag_value}*/ nullif(nullif(trim(element_at(tags, 'team')), ''), 'NULL') /*{}*/ as tag_value,
+    /*{tag_present}*/ coalesce(contains(map_keys(tags), 'team'), false) /*{}*/ as tag_present,
+    /*{tag_ambiguous}*/ false /*{}*/ as tag_ambiguous,
+    /*{service_value}*/ cast(null as varchar) /*{}*/ as service_value,
+    /*{team_value}*/ cast(null as varchar) /*{}*/ as team_value,
+    /*{rules}*/ '' /*{}*/ as rules
   from line
+),
+owned as (
+  select
+    tagged.*,
+    /*{recorded_owner}*/ cast(null as varchar) /*{}*/ as recorded_owner,
+    /*{account_owner}*/ cast(null as varchar) /*{}*/ as account_owner,
+    /*{owner_span}*/ cast(null as varchar) /*{}*/ as owner_span
+  from tagged
+  /*{ownership_joins}*/ /*{}*/
+),
+keyed as (
+  select owned.*, coalesce(recorded_owner, tag_value, account_owner) as key_value from owned
 ),
 split as (
   select
     keyed.*,
     case
       when commitment_status = 'Unused' then 'unused-commitment'
-      when reservation_status = 'Unused' then 'idle'
+      when reservation_status = 'Unused' and not /*{reservations_are_kept}*/ false /*{}*/ then 'idle'
+      when idle_mode = 'shown' then 'idle'
       when key_value is not null then 'owner'
       when charge_category in ('Tax', 'Credit') then 'tax-and-credit'
       when charge_category = 'Purchase' and commitment_id is not null then 'shared'
@@ -51,24 +74,33 @@ select
   case
     when bucket = 'owner' then null
     when bucket = 'unused-commitment' then 'unused-commitment'
+    when bucket = 'idle' and split_part = 'idle' then 'node-idle'
     when bucket = 'idle' then 'unused-reservation'
+    when bucket = 'tax-and-credit' and charge_category = 'Credit' and charge_class = 'Correction' then 'refund'
     when bucket = 'tax-and-credit' then lower(charge_category)
     when bucket = 'shared' and charge_category = 'Purchase' and commitment_id is not null then 'commitment-purchase'
     when bucket = 'shared' then 'support'
     when not /*{key_is_tag}*/ true /*{}*/ then 'no-value'
     when charge_category <> 'Usage' or (resource_id is null and not has_tags) then 'not-taggable'
     when not has_tags then 'no-tags'
-    when key_present then 'empty-value'
+    when tag_present then 'empty-value'
     else 'key-absent'
   end as because,
   provider_service,
   charge_category,
+  rules,
+  item,
+  case when bucket in ('owner', 'untagged', 'shared', 'tax-and-credit') then owner_span end as owner_span,
+  case when item is not null or owner_span is not null then charge_period end as charge_period,
   count(*) as line_count,
-  count_if(key_ambiguous) as ambiguous_count,
+  count_if(tag_ambiguous) as ambiguous_count,
+  count_if(coalesce(recorded_owner is not null and lower(trim(recorded_owner)) <> lower(trim(tag_value)), false)) as overridden_count,
+  count(*) - count(list) as unlisted_count,
   sum(billed) as billed,
   sum(effective) as effective,
+  coalesce(sum(list), 0) as list,
   coalesce(sum(billed) filter (where charge_category = 'Usage' and billed > 0), 0) as positive_usage_billed,
   coalesce(sum(effective) filter (where charge_category = 'Usage' and effective > 0), 0) as positive_usage_effective
 from split
-group by 1, 2, 3, 4, 5, 6, 7
-order by 1, 2, 3, 4, 5, 6, 7
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11

@@ -1,13 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  addDecimals,
-  type ExactDecimal,
-  parseDecimal,
-  subtractDecimals,
-} from "../../../cost/money/exact-decimal.ts";
+import { addAmounts, NO_MONEY } from "../../../cost/allocation/placed-line.ts";
+import { type ExactDecimal, parseDecimal, subtractDecimals } from "../../../cost/money/exact-decimal.ts";
 import {
   balanceSheetOf,
+  type ExactBill,
   type ExactRow,
   minorDigitsOf,
   roundRows,
@@ -25,17 +22,16 @@ function row(bucket: ExactRow["bucket"], owner: string | null, billed: string, e
     owner,
     because: owner === null ? "no-tags" : null,
     lines: 1,
+    unlistedLines: 0,
     billed: parseDecimal(billed),
     effective: parseDecimal(effective),
+    list: parseDecimal(billed),
+    allocated: NO_MONEY,
   };
 }
 
-function billOf(rows: readonly ExactRow[]): { lines: number; billed: ExactDecimal; effective: ExactDecimal } {
-  return {
-    lines: rows.length,
-    billed: addDecimals(rows.map(({ billed }) => billed)),
-    effective: addDecimals(rows.map(({ effective }) => effective)),
-  };
+function billOf(rows: readonly ExactRow[]): ExactBill {
+  return { lines: rows.length, unlistedLines: 0, ...addAmounts(rows) };
 }
 
 const ROWS = [
@@ -57,8 +53,11 @@ describe("balanceSheetOf()", () => {
       owner: fc.constantFrom("a", "b", "c"),
       because: fc.constant(null),
       lines: fc.integer({ min: 1, max: 9 }),
+      unlistedLines: fc.constant(0),
       billed: money,
       effective: money,
+      list: money,
+      allocated: fc.constant(NO_MONEY),
     });
     fc.assert(
       fc.property(fc.array(anyRow, { minLength: 1, maxLength: 40 }), (rows) => {
@@ -68,8 +67,10 @@ describe("balanceSheetOf()", () => {
         expect(sheet.difference).toEqual({
           billed: "0",
           effective: "0",
+          list: "0",
           billedRounded: "0.00",
           effectiveRounded: "0.00",
+          listRounded: "0.00",
         });
         for (const part of [sheet.owners, sheet.shared, sheet.idle, sheet.untagged, sheet.taxAndCredit]) {
           const moved = subtractDecimals(parseDecimal(part.billed), parseDecimal(part.billedRounded));
@@ -114,6 +115,8 @@ describe("balanceSheetOf()", () => {
       spellings: [],
       plural: "teams",
       month: null,
+      owners: null,
+      allocation: null,
       currencies: [
         {
           currency: "USD",
@@ -123,6 +126,9 @@ describe("balanceSheetOf()", () => {
           rows,
           balance: balanceSheetOf(billOf(ROWS), rows, 2),
           coverage: { billedPercent: null, effectivePercent: null },
+          allocations: [],
+          commitments: [],
+          nodes: [],
           lines: [],
         },
       ],

@@ -32,11 +32,12 @@ function comparable(
     because: string | null;
     billed: string;
     effective: string;
+    list: string | null;
   }[],
 ): string[] {
   return rows
-    .map(({ bucket, owner, because, billed, effective }) =>
-      [bucket, owner, because, billed, effective].join(" | "),
+    .map(({ bucket, owner, because, billed, effective, list }) =>
+      [bucket, owner, because, billed, effective, list ?? "0"].join(" | "),
     )
     .toSorted((a, b) => (a < b ? -1 : 1));
 }
@@ -46,6 +47,7 @@ const expected = comparable(
     ...answer,
     billed: exact(answer.billed),
     effective: exact(answer.effective),
+    list: exact(answer.list),
   })),
 );
 

@@ -71,17 +71,19 @@ describe("renderPage()", () => {
   it("has the report's numbers, row by row, and the balance sheet to the last digit", () => {
     const [usd] = report.currencies;
     const byRow = cellsOf("Cost by team, USD");
-    expect(byRow.slice(0, -1).map((cells) => [plain(cells[2] ?? ""), plain(cells[3] ?? "")])).toEqual(
-      usd?.rows.map((row) => [row.billedRounded, row.effectiveRounded]),
+    expect(byRow.slice(0, -1).map((cells) => cells.slice(2, 5).map(plain))).toEqual(
+      usd?.rows.map((row) => [row.listRounded ?? "unpriced", row.billedRounded, row.effectiveRounded]),
     );
     const balance = cellsOf("Balance sheet, USD");
     expect(balance[0]?.slice(1).map(plain)).toEqual([
       usd?.balance.bill.billed,
       usd?.balance.bill.effective,
+      usd?.balance.bill.list,
       usd?.balance.bill.billedRounded,
       usd?.balance.bill.effectiveRounded,
+      usd?.balance.bill.listRounded,
     ]);
-    expect(balance.at(-1)?.slice(1).map(Number)).toEqual([0, 0, 0, 0]);
+    expect(balance.at(-1)?.slice(1).map(Number)).toEqual([0, 0, 0, 0, 0, 0]);
     expect(page).toContain("The balance sheet closes: difference 0.");
   });
 

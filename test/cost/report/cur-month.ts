@@ -14,6 +14,8 @@ export interface CurAnswer {
   readonly because: Reason | null;
   billed: bigint;
   effective: bigint;
+  /** At list prices; lines that AWS gives none are not in it. */
+  list: bigint;
 }
 
 export interface CurMonth {
@@ -80,13 +82,14 @@ class Month {
   expect(
     bucket: Bucket,
     name: { owner?: string; because?: Reason },
-    money: { billed?: bigint; effective?: bigint },
+    money: { billed?: bigint; effective?: bigint; list?: bigint },
   ): void {
     const { owner = null, because = null } = name;
     const key = JSON.stringify([bucket, owner, because]);
-    const answer = this.#answers.get(key) ?? { bucket, owner, because, billed: 0n, effective: 0n };
+    const answer = this.#answers.get(key) ?? { bucket, owner, because, billed: 0n, effective: 0n, list: 0n };
     answer.billed += money.billed ?? 0n;
     answer.effective += money.effective ?? 0n;
+    answer.list += money.list ?? 0n;
     this.#answers.set(key, answer);
   }
 }
@@ -98,8 +101,13 @@ const SCENES: readonly Scene[] = [
   function onDemandUsage(month) {
     const { name, tags } = month.team();
     const cost = month.amount();
-    month.add(cost, { line_item_line_item_type: "Usage" }, tags);
-    month.expect("owner", { owner: name }, { billed: cost, effective: cost });
+    const list = cost + month.amount();
+    const columns = {
+      line_item_line_item_type: "Usage",
+      pricing_public_on_demand_cost: amountText(list, "plain"),
+    };
+    month.add(cost, columns, tags);
+    month.expect("owner", { owner: name }, { billed: cost, effective: cost, list });
   },
   function untaggedUsage(month) {
     const cost = month.amount();
@@ -206,7 +214,7 @@ const SCENES: readonly Scene[] = [
     for (const [type, because, sign] of [
       ["Tax", "tax", 1n],
       ["Credit", "credit", -1n],
-      ["Refund", "credit", -1n],
+      ["Refund", "refund", -1n],
       ["EdpDiscount", "credit", -1n],
     ] as const) {
       const cost = sign * month.amount();
@@ -226,16 +234,29 @@ const SCENES: readonly Scene[] = [
   function podsOfAnInstance(month) {
     const node = month.team();
     const instance = `i-${month.rows.length}`;
-    const parts = [month.team(), month.team()].map((pod) => ({
+    const parts = [month.team(), month.team()].map((pod, index) => ({
       pod,
+      usageType: `USE1-EKS-EC2-${index === 0 ? "vCPU" : "GB"}-Hours`,
       split: month.amount() / 100n,
       unused: month.amount() / 1000n,
     }));
     const moved = parts.reduce((sum, { split, unused }) => sum + split + unused, 0n);
     const cost = moved + month.amount();
-    month.add(cost, { line_item_line_item_type: "Usage", line_item_resource_id: instance }, node.tags);
-    month.expect("owner", { owner: node.name }, { billed: cost, effective: cost - moved });
-    for (const [index, { pod, split, unused }] of parts.entries()) {
+    month.add(
+      cost,
+      {
+        line_item_line_item_type: "Usage",
+        line_item_resource_id: instance,
+        pricing_public_on_demand_cost: amountText(2n * cost, "plain"),
+      },
+      node.tags,
+    );
+    month.expect(
+      "owner",
+      { owner: node.name },
+      { billed: cost, effective: cost - moved, list: 2n * (cost - moved) },
+    );
+    for (const [index, { pod, split, unused, usageType }] of parts.entries()) {
       month.add(
         0n,
         {
@@ -246,10 +267,13 @@ const SCENES: readonly Scene[] = [
           split_line_item_parent_resource_id: instance,
           split_line_item_split_cost: amountText(split, "plain"),
           split_line_item_unused_cost: amountText(unused, "plain"),
+          split_line_item_public_on_demand_split_cost: amountText(2n * split, "plain"),
+          split_line_item_public_on_demand_unused_cost: amountText(2n * unused, "plain"),
+          line_item_usage_type: usageType,
         },
         pod.tags,
       );
-      month.expect("owner", { owner: pod.name }, { effective: split + unused });
+      month.expect("owner", { owner: pod.name }, { effective: split + unused, list: 2n * (split + unused) });
     }
   },
 ];
@@ -282,8 +306,8 @@ export function curCsv(rows: readonly CurRow[]): string {
 /** `savings_plan_savings_plan_a_r_n` as legacy reports write it: `savingsPlan/SavingsPlanARN`. */
 function legacyName(column: string): string {
   const group =
-    ["savings_plan", "split_line_item", "line_item", "reservation", "product", "bill"].find((prefix) =>
-      column.startsWith(`${prefix}_`),
+    ["savings_plan", "pricing", "split_line_item", "line_item", "reservation", "product", "bill"].find(
+      (prefix) => column.startsWith(`${prefix}_`),
     ) ?? "";
   const camel = (text: string): string =>
     text.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());

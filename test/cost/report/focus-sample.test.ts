@@ -26,11 +26,20 @@ describeWith([SAMPLE_PART], "the FOCUS 1.0 sample", () => {
       expect(usd?.balance.bill, by).toEqual({
         billed: "20.52022672899",
         effective: "14.97651418586",
+        list: "20.39090575119",
         billedRounded: "20.52",
         effectiveRounded: "14.98",
+        listRounded: "20.39",
       });
       expect(usd?.balance.lines).toEqual({ bill: 1000, parts: 1000 });
-      expect(Object.values(usd?.balance.difference ?? {}), by).toEqual(["0", "0", "0.00", "0.00"]);
+      expect(Object.values(usd?.balance.difference ?? {}), by).toEqual([
+        "0",
+        "0",
+        "0",
+        "0.00",
+        "0.00",
+        "0.00",
+      ]);
     }
   });
 

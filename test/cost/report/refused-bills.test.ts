@@ -95,7 +95,7 @@ describe("buildCostReport() refuses", () => {
   it("amounts that no decimal holds exactly", async () => {
     const input = write("wide.csv", changed({ 1: { BilledCost: "1e25" }, 2: { BilledCost: "1e-20" } }));
     expect(await faultsOf(input)).toEqual([
-      "BilledCost, EffectiveCost: exact sums need 48 digits (20 after the point), a decimal has 38",
+      "BilledCost, EffectiveCost, ListCost: exact sums need 48 digits (20 after the point), a decimal has 38",
     ]);
   });
 
