@@ -15,33 +15,11 @@ import { HOST_PATHS } from "../../host-tuning/boot/paths.ts";
 import { parseRecord } from "../../host-tuning/engine/journal-records.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { type HostReport, type ReportEntry, hostReportSchema } from "../../host-tuning/report/host-report.ts";
+import { TAKE_BASELINE, unlikeBaseline } from "../helpers/guest-baseline.ts";
 import { ROOT_USER, describeWith, program } from "../helpers/needs.ts";
 
 const BOOT_LIMIT_MILLIS = 900_000;
 const BASELINE = "/var/lib/baseline.json";
-
-/**
- * Keeps the bytes of everything a knob might write, before the agent has ever run. In Python because the guest has it
- * for cloud-init, and so that nothing of Bedplate is trusted for this.
- */
-const TAKE_BASELINE = `
-import base64, glob, json, os, sys
-out = sys.argv[1]
-if not os.path.exists(out):
-    folders = ["/proc/sys", "/sys/kernel/mm", "/sys/devices/virtual/workqueue", "/sys/devices/system/cpu/cpufreq",
-        "/sys/devices/system/clocksource", "/sys/devices/system/node"]
-    folders += glob.glob("/sys/block/*/queue") + glob.glob("/sys/class/net/*/queues")
-    files = [os.path.join(at, name) for folder in folders for at, _, names in os.walk(folder) for name in names]
-    for pattern in ["/proc/irq/*/smp_affinity_list", "/proc/irq/default_smp_affinity", "/sys/class/net/*/*",
-        "/sys/bus/pci/devices/*/sriov_numvfs", "/sys/module/*/parameters/*"]:
-        files += glob.glob(pattern)
-    found = {}
-    for path in files:
-        try:
-            with open(path, "rb") as f: found[os.path.realpath(path)] = base64.b64encode(f.read(65536)).decode()
-        except OSError: pass
-    with open(out, "w") as f: json.dump(found, f)
-`;
 
 function withBaseline(userData: string): string {
   const config = parse(userData) as Record<string, unknown>;
@@ -188,10 +166,6 @@ export function describeLocalHost(suite: "bookworm" | "trixie"): void {
       );
 
       it("rollback: every byte that was there before the first apply is back", async () => {
-        const baseline = JSON.parse((await vm.readFile(BASELINE))?.toString("utf8") ?? "{}") as Record<
-          string,
-          string
-        >;
         const journal =
           (await vm.readFile("/var/lib/bedplate/journal.jsonl"))?.toString("utf8").trim().split("\n") ?? [];
         const paths = new Set<string>();
@@ -211,18 +185,7 @@ export function describeLocalHost(suite: "bookworm" | "trixie"): void {
         expect(entriesWhere(report, (entry) => entry.outcome === "failed")).toEqual([]);
         expect(exitCode).toBe(0);
 
-        const now = await vm.ssh(
-          `for f in ${[...paths].join(" ")}; do printf '%s %s %s\\n' "$f" "$(realpath "$f")" "$(base64 -w0 "$f")"; done`,
-        );
-        const compared = now.stdout
-          .trim()
-          .split("\n")
-          .map((line) => {
-            const [file, real, bytes] = line.split(" ");
-            return { file, bytes, was: baseline[real ?? ""] };
-          });
-        expect(compared).toHaveLength(paths.size);
-        expect(compared.filter(({ bytes, was }) => was === undefined || bytes !== was)).toEqual([]);
+        expect(await unlikeBaseline(vm, BASELINE, paths)).toEqual([]);
         for (const file of configFiles) expect(await vm.readFile(file), file).toBeUndefined();
         expect((await vm.ssh(`${HOST_PATHS.command} status --json`)).stdout).toContain('"entries": []');
       }, 600_000);
