@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { loadNamedEnvironment } from "../components/environment/load-environment.ts";
+import { environmentFileOf, loadNamedEnvironment } from "../components/environment/load-environment.ts";
 import { addCostVerbs } from "../cost/cost-program.ts";
 import { addAgentVerbs } from "../host-tuning/verbs/agent-program.ts";
 import { runProgram } from "../host-tuning/verbs/run-program.ts";
@@ -10,5 +10,8 @@ const program = new Command("bedplate").description(
   "Provisions, tunes and bills the hosts that MCP servers run on",
 );
 addAgentVerbs(program);
-addCostVerbs(program, { loadEnvironment: (env) => loadNamedEnvironment(env) });
+addCostVerbs(program, {
+  loadEnvironment: (env) => loadNamedEnvironment(env),
+  environmentFile: (env) => environmentFileOf(env),
+});
 await runProgram(program);

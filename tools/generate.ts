@@ -6,6 +6,8 @@ import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
 import { allocationRulesSchema } from "../cost/allocation/allocation-rules.ts";
 import { ownersFileSchema } from "../cost/owners/owners-file.ts";
+import { commitmentsSchema } from "../cost/right-size/commitments.ts";
+import { rightSizeReportSchema } from "../cost/right-size/right-size-report.ts";
 import { costReportSchema } from "../cost/report/cost-report.ts";
 import { hostPlanSchema } from "../host-tuning/engine/host-plan.ts";
 import { hostFactsSchema } from "../host-tuning/facts/host-facts.ts";
@@ -32,6 +34,8 @@ const CONTRACTS = [
   { file: "cost-report", schema: costReportSchema, io: "output" },
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
   { file: "cost-variance", schema: costVarianceSchema, io: "output" },
+  { file: "right-sizing", schema: rightSizeReportSchema, io: "output" },
+  { file: "commitments", schema: commitmentsSchema, io: "input" },
 ] as const;
 
 /** Every generated file by its path in the repository. */

@@ -44,6 +44,11 @@ export async function loadNamedEnvironment(nameOrFile: string, folder = STACKS):
     : await loadEnvironment(nameOrFile, folder);
 }
 
+/** The file of an environment that a command line names, as `loadNamedEnvironment` reads it. */
+export function environmentFileOf(nameOrFile: string, folder = STACKS): string {
+  return /[./\\]/.test(nameOrFile) ? nameOrFile : path.join(folder, `${nameOrFile}.ts`);
+}
+
 /**
  * An environment from a file of the user's choice: a TypeScript module as in stacks/, or YAML or JSON.
  *
