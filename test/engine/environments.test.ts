@@ -1,0 +1,181 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { gunzipSync } from "node:zlib";
+import type { Deployment } from "@pulumi/pulumi/automation/index.js";
+import { expect, test, vi } from "vitest";
+import { type Operation, EngineStack } from "../helpers/engine-stack.ts";
+import { describeWith } from "../helpers/needs.ts";
+import { PULUMI } from "../helpers/pulumi-cli.ts";
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+const ENVIRONMENTS = ["dev", "staging", "prod"] as const;
+const PREVIOUS_RELEASE = "0.1.0";
+
+/** What the step to this release replaces and deletes; each with a line in CHANGELOG.md. */
+const EXPECTED_REPLACEMENTS: Readonly<Record<(typeof ENVIRONMENTS)[number], readonly string[]>> = {
+  dev: [],
+  staging: [],
+  prod: [],
+};
+const EXPECTED_DELETIONS: Readonly<Record<(typeof ENVIRONMENTS)[number], readonly string[]>> = {
+  dev: [],
+  staging: [],
+  prod: [],
+};
+
+const LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
+const GROUP = "aws:autoscaling/group:Group";
+const SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup";
+
+/** What an operation does beside looking: `operation type name`. */
+function changesOf({ steps }: Operation): readonly string[] {
+  return steps
+    .filter((step) => !["same", "refresh", "read"].includes(step.operation))
+    .map((step) => `${step.operation} ${step.type} ${step.name}`)
+    .toSorted();
+}
+
+/** The resources that an operation replaces, and which inputs it does that for. */
+function replacementsOf({ steps }: Operation): readonly string[] {
+  return steps
+    .filter((step) => step.operation === "replace")
+    .map((step) => `${step.type} ${step.name} for ${step.replacedFor.join(", ")}`)
+    .toSorted();
+}
+
+function deletionsOf({ steps }: Operation): readonly string[] {
+  return steps
+    .filter((step) => step.operation === "delete")
+    .map((step) => `${step.type} ${step.name}`)
+    .toSorted();
+}
+
+/** `pulumi stack export` of a release, recorded with these doubles; ours to keep as releases go by. */
+function recordedState(name: string): Deployment {
+  const file = path.resolve(import.meta.dirname, `../fixtures/states/${PREVIOUS_RELEASE}/${name}.json.gz`);
+  return JSON.parse(gunzipSync(readFileSync(file)).toString("utf8")) as Deployment;
+}
+
+function expectNoError({ error, diagnostics }: Operation): void {
+  expect(error, diagnostics.join("\n")).toBeUndefined();
+}
+
+describeWith([PULUMI], "an environment under the real engine, with doubles for the clouds", () => {
+  test.each(ENVIRONMENTS)("%s comes up, stays as it is, and leaves nothing", async (name) => {
+    const stack = await EngineStack.open({ stack: name });
+    try {
+      const up = await stack.up();
+      expectNoError(up);
+      const made = [...stack.aws.resources, ...stack.kubernetes.resources];
+      const custom = up.steps.filter((step) => /^(aws|kubernetes):/.test(step.type));
+      expect(made).toHaveLength(custom.length);
+      expect(made.length).toBeGreaterThan(10);
+      const again = await stack.refreshedUp();
+      expectNoError(again);
+      expect(changesOf(again)).toEqual([]);
+      const destroyed = await stack.destroy();
+      expectNoError(destroyed);
+      expect([...stack.aws.resources, ...stack.kubernetes.resources]).toEqual([]);
+      expect(stack.storedState()).not.toContain("urn:pulumi");
+    } finally {
+      stack.close();
+    }
+  });
+
+  test.each(ENVIRONMENTS)(
+    "%s as the previous release left it is taken over without a replacement",
+    async (name) => {
+      const stack = await EngineStack.open({ stack: name, deployment: recordedState(name) });
+      try {
+        const preview = await stack.preview();
+        expectNoError(preview);
+        expect(replacementsOf(preview)).toEqual(EXPECTED_REPLACEMENTS[name]);
+        expect(deletionsOf(preview)).toEqual(EXPECTED_DELETIONS[name]);
+      } finally {
+        stack.close();
+      }
+    },
+  );
+
+  test("a change is an update or a replacement as the provider's schema has it, and drift is found", async () => {
+    const stack = await EngineStack.open({ stack: "dev", config: { amiId: "ami-00000000000000001" } });
+    try {
+      expectNoError(await stack.up());
+      const template = stack.aws.find(LAUNCH_TEMPLATE);
+      expect(template.outputs["latestVersion"]).toBe(1);
+
+      // Another image: a new version of the same template, which the group then runs.
+      await stack.setConfig("amiId", "ami-00000000000000002");
+      const preview = await stack.preview();
+      expect(replacementsOf(preview)).toEqual([]);
+      expect(changesOf(preview)).toEqual([
+        `update ${GROUP} dev-general`,
+        `update ${LAUNCH_TEMPLATE} dev-general`,
+      ]);
+      expectNoError(await stack.up());
+      expect(stack.aws.find(LAUNCH_TEMPLATE)).toMatchObject({
+        id: template.id,
+        outputs: { latestVersion: 2 },
+      });
+      expect(JSON.stringify(stack.aws.find(GROUP).inputs)).toContain('"version":"2"');
+
+      // Another network: a security group cannot move, so there is a new one before the old one goes.
+      const firewall = stack.aws.find(SECURITY_GROUP);
+      await stack.setConfig("vpcId", "vpc-0fedcba9876543210");
+      const moved = await stack.up();
+      expectNoError(moved);
+      expect(replacementsOf(moved)).toContain(`${SECURITY_GROUP} dev-general for vpcId`);
+      expect(stack.aws.find(SECURITY_GROUP).id).not.toBe(firewall.id);
+      expect(stack.aws.find(LAUNCH_TEMPLATE).id).toBe(template.id);
+
+      // By hand in the console: a refresh finds it, the next up takes it back.
+      stack.aws.drift(GROUP, "dev-general", { maxSize: 40 });
+      stack.aws.lose("aws:s3/bucketPolicy:BucketPolicy", "dev-artifacts");
+      const healed = await stack.refreshedUp();
+      expectNoError(healed);
+      expect(changesOf(healed)).toEqual([
+        "create aws:s3/bucketPolicy:BucketPolicy dev-artifacts",
+        `update ${GROUP} dev-general`,
+      ]);
+      expect(stack.aws.find(GROUP).inputs["maxSize"]).toBe(2);
+    } finally {
+      stack.close();
+    }
+  });
+
+  test("fails by name where the cloud refuses one resource, and the next up makes what is left, nothing twice", async () => {
+    const stack = await EngineStack.open({ stack: "dev" });
+    try {
+      stack.aws.failNext(GROUP, "create", "Insufficient capacity in us-east-1a");
+      const failed = await stack.up();
+      expect(failed.error).toBeDefined();
+      expect(failed.diagnostics).toContainEqual(
+        expect.stringContaining("Insufficient capacity in us-east-1a"),
+      );
+      const before = stack.aws.resources.map((resource) => resource.id);
+      expect(before.length).toBeGreaterThan(5);
+      const next = await stack.up();
+      expectNoError(next);
+      expect(changesOf(next).filter((change) => change.startsWith("create"))).toContain(
+        `create ${GROUP} dev-general`,
+      );
+      expect(stack.aws.resources.map((resource) => resource.id)).toEqual(expect.arrayContaining(before));
+      expect(stack.aws.resources.filter((resource) => resource.type === GROUP)).toHaveLength(1);
+    } finally {
+      stack.close();
+    }
+  });
+
+  test("a secret of the stack's settings is never plain in its state", async () => {
+    const kubeconfig = JSON.stringify({ users: [{ token: "not-for-everybody" }] });
+    const stack = await EngineStack.open({ stack: "staging", secretConfig: { kubeconfig } });
+    try {
+      expectNoError(await stack.up());
+      expect(stack.storedState()).toContain("ciphertext");
+      expect(stack.storedState()).not.toContain("not-for-everybody");
+    } finally {
+      stack.close();
+    }
+  });
+});
