@@ -23,6 +23,8 @@ export const ETCD = program("etcd", "apt-get install etcd-server");
 
 /** It is ready after 3 s alone, and after ten times that on a machine that is busy. */
 const START_LIMIT_MILLIS = 90_000;
+/** A CRD, a policy or a quota is in force within a second or two. */
+const ANSWER_LIMIT_MILLIS = 60_000;
 const LOOK_MILLIS = 200;
 
 export type KubernetesObject = {
@@ -88,6 +90,7 @@ export class KubeApiserver {
       `--secure-port=${port}`,
       `--token-auth-file=${folder}/tokens.csv`,
       "--authorization-mode=RBAC",
+      "--allow-privileged=true",
       "--service-account-issuer=https://kubernetes.default.svc",
       `--service-account-key-file=${folder}/sa.key`,
       `--service-account-signing-key-file=${folder}/sa.key`,
@@ -121,23 +124,10 @@ export class KubeApiserver {
     );
   }
 
-  async create(object: KubernetesObject): Promise<ApiAnswer> {
-    return this.#ask(
-      "POST",
-      `${await this.#collection(object)}?fieldValidation=Strict`,
-      object,
-      "application/json",
-    );
-  }
-
-  async delete(object: KubernetesObject): Promise<ApiAnswer> {
-    const grace = { gracePeriodSeconds: 0 };
-    return this.#ask(
-      "DELETE",
-      `${await this.#collection(object)}/${object.metadata.name}`,
-      grace,
-      "application/json",
-    );
+  /** Asks whether it would be created, and with which defaults; nothing is kept. */
+  async tryCreate(object: KubernetesObject): Promise<ApiAnswer> {
+    const query = "?fieldValidation=Strict&dryRun=All";
+    return this.#ask("POST", `${await this.#collection(object)}${query}`, object, "application/json");
   }
 
   /** Plays the controller that fills in a status. */
@@ -154,8 +144,10 @@ export class KubeApiserver {
     const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     let resources = this.#resources.get(root);
     if (resources === undefined) {
-      const { status, body } = await this.#ask("GET", root);
-      if (status !== 200) throw new Error(`The API server knows no ${apiVersion}`);
+      const { body } = await untilAnswer(
+        () => this.#ask("GET", root),
+        ({ status }) => status === 200,
+      );
       resources = body["resources"] as readonly ApiResource[];
       this.#resources.set(root, resources);
     }
@@ -171,14 +163,19 @@ export class KubeApiserver {
   }
 }
 
-/** CRDs are served a moment after they are there. */
-export async function untilServed(server: KubeApiserver, object: KubernetesObject): Promise<ApiAnswer> {
-  const deadline = performance.now() + START_LIMIT_MILLIS;
+/** Asks again until the answer is the wanted one: what was applied is in force a moment after it is there. */
+export async function untilAnswer(
+  question: () => Promise<ApiAnswer>,
+  isWanted: (answer: ApiAnswer) => boolean,
+): Promise<ApiAnswer> {
+  const deadline = performance.now() + ANSWER_LIMIT_MILLIS;
   for (;;) {
-    const answer = await server.apply(object).catch((error: unknown) => error as Error);
-    const isServed = !(answer instanceof Error) && answer.status !== 404;
-    if (isServed) return answer;
-    if (performance.now() > deadline) throw new Error(`${object.kind} is not served`, { cause: answer });
+    const answer = await question();
+    if (isWanted(answer)) return answer;
+    if (performance.now() > deadline)
+      throw new Error(
+        `Still ${answer.status} after ${ANSWER_LIMIT_MILLIS / 1000} s: ${JSON.stringify(answer.body)}`,
+      );
     await sleep(LOOK_MILLIS);
   }
 }
