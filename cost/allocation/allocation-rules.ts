@@ -9,9 +9,12 @@ const names = z.array(name).min(1);
 
 /** A share or a measurement: decimal text, or a number that is written without an exponent. */
 const quantity = z
-  .union([z.string().regex(/^\d{1,15}(\.\d{1,12})?$/, 'a decimal number as in "12.5"'), z.number().min(0)])
+  .union([z.string(), z.number()])
   .transform(String)
-  .pipe(z.string().regex(/^\d{1,16}(\.\d{1,12})?$/, "a decimal number of at most 12 digits after the point"));
+  .pipe(
+    // Aborts, as the sums over it that are checked next are made of numbers alone.
+    z.string().regex(/^\d{1,15}(\.\d{1,12})?$/, { error: 'no decimal number as in "12.5"', abort: true }),
+  );
 
 /** What of the bill a rule takes; of every key that is given one value must fit. */
 const costSchema = z

@@ -77,13 +77,30 @@ async function lastLineFaults(file: BillFile): Promise<Fault[]> {
 
 const parquetColumnsSchema = z.array(z.object({ column_name: z.string(), column_type: z.string() }));
 
+/** A relation that a bill's SQL reads by its name. */
+export interface BillRelation {
+  readonly name: "cur" | "bill";
+  readonly sql: string;
+}
+
+/** The relations of a bill, each after those that it reads: `bill`, and for a Cost and Usage Report `cur` before it. */
+export function relationsOf(standard: BillKind["standard"], lines: string): readonly BillRelation[] {
+  return standard === "CUR"
+    ? [
+        { name: "cur", sql: lines },
+        { name: "bill", sql: readSql("cur-as-focus.sql") },
+      ]
+    : [{ name: "bill", sql: lines }];
+}
+
 /** A bill's container: what it has, how a column of it reads as the text that a CSV file would hold, and from where. */
-interface BillTable {
+export interface BillTable {
   readonly names: readonly string[];
   readonly text: (name: string) => string;
   /** What the type of a column leaves unreadable. */
   readonly typeFault: (name: string, mayBeMap: boolean) => Fault | undefined;
   readonly isFloating: (name: string) => boolean;
+  /** What stands after FROM. */
   readonly strict: string;
   /** The same, but skips malformed lines and keeps a record of each, so that a check finds every fault in one pass. */
   readonly lenient: string;
@@ -150,11 +167,16 @@ async function csvTable(file: BillFile): Promise<BillTable> {
   };
 }
 
+/** '' and the text NULL stand for "no value", as exports write it. */
+function textOrNull(expression: string): string {
+  return `nullif(nullif(trim(${expression}), ''), 'NULL')`;
+}
+
 /** `select` of columns by their names in the report, all text, "no value" as NULL. */
 function selectText(columns: readonly string[], expressions: ReadonlyMap<string, string>): string {
   const selected = columns.map((column) => {
     const expression = expressions.get(column);
-    return `${expression === undefined ? "cast(null as varchar)" : `bill_text(${expression})`} as ${column}`;
+    return `${expression === undefined ? "cast(null as varchar)" : textOrNull(expression)} as ${column}`;
   });
   return `select ${selected.join(", ")}`;
 }
@@ -166,19 +188,19 @@ function typeFaults(table: BillTable, columns: ReadonlyMap<string, string>, tags
 /** A JSON object of tags that have a column each, without those that a line does not have. */
 function tagsOfColumns(table: BillTable, tagColumns: ReadonlyMap<string, string>): string {
   const entries = [...tagColumns].map(
-    ([key, name]) => `{'k': ${sqlText(key)}, 'v': bill_text(${table.text(name)})}`,
+    ([key, name]) => `{'k': ${sqlText(key)}, 'v': ${textOrNull(table.text(name))}}`,
   );
   return `cast(to_json(map_from_entries(list_filter([${entries.join(", ")}], lambda tag: tag.v is not null))) as varchar)`;
 }
 
 /** What a file's header says: what it is, how its columns read under the names of their standard, what is wrong. */
-interface FileLayout extends OpenBill {
+export interface FileLayout extends OpenBill {
   readonly select: string;
   readonly table: BillTable;
   readonly faults: readonly Fault[];
 }
 
-function layoutOf(table: BillTable, needed: readonly ReadColumn[]): FileLayout {
+export function layoutOf(table: BillTable, needed: readonly ReadColumn[]): FileLayout {
   const cur = findCurColumns(table.names);
   const found = cur ?? findColumns(table.names, needed);
   const tags = cur === undefined ? "Tags" : "resource_tags";
@@ -253,9 +275,8 @@ export async function openBill(
     await database.run(`create view lenient_${index} as ${select} from ${table.lenient}`);
   }
   const files = layouts.map(({ select, table }) => `${select} from ${table.strict}`).join(" union all ");
-  if (opened.kind.standard === "CUR") {
-    await database.run(`create view cur as ${files}`);
-    await database.run(`create view bill as ${readSql("cur-as-focus.sql")}`);
-  } else await database.run(`create view bill as ${files}`);
+  for (const { name, sql } of relationsOf(opened.kind.standard, files)) {
+    await database.run(`create view ${name} as ${sql}`);
+  }
   return opened;
 }

@@ -4,8 +4,6 @@ create macro element_at(m, k) as map_extract_value(m, k);
 create macro json_parse(x) as cast(x as json);
 
 -- Checks of the text of a bill, before any of it is money. These run on DuckDB only.
--- '' and the text NULL stand for "no value", as exports write it.
-create macro bill_text(x) as nullif(nullif(trim(x), ''), 'NULL');
 create macro is_decimal(x) as regexp_full_match(x, '-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?');
 create macro is_utc(x) as
   regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)?(Z|\+00(:?00)?)?')

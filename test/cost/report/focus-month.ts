@@ -178,6 +178,11 @@ const DEFAULTS: FocusRow = {
   x_Operation: "RunInstances",
 };
 
+/** A row of usage of 2026-07, with what is said of it. */
+export function focusRow(row: Partial<FocusRow>): FocusRow {
+  return { ...DEFAULTS, ...row };
+}
+
 function pickKind(random: (below: number) => number): Kind {
   const total = KINDS.reduce((sum, kind) => sum + kind.weight, 0);
   let left = random(total);
