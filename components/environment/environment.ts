@@ -24,6 +24,7 @@ export interface EnvironmentArgs {
 export interface EnvironmentOutputs {
   readonly environment: string;
   readonly owner: EnvironmentSpec["owner"];
+  readonly budget: EnvironmentSpec["budget"];
   readonly pools: pulumi.Output<Record<string, PoolOutputs>>;
   /** Where the service answers, as far as the engine knows it. */
   readonly serviceUrls: pulumi.Output<readonly string[]>;
@@ -52,6 +53,7 @@ export class Environment extends pulumi.ComponentResource {
     this.outputs = {
       environment: args.spec.name,
       owner: args.spec.owner,
+      budget: args.spec.budget,
       pools: poolsByName(hosts),
       serviceUrls: pulumi
         .output([...clusterUrls, ...[...local, ...ssh].map((pool) => pool.serviceUrls)])
