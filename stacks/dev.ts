@@ -20,5 +20,5 @@ export const dev: EnvironmentInput = {
   ],
   service: { runtime: "systemd", cpus: 1, memoryMiB: 1024 },
   budget: { currency: "USD", perMonth: "150.00" },
-  schedule: { hoursPerMonth: 260 },
+  schedule: { running: { days: "MON-FRI", from: "07:00", to: "19:00", timeZone: "Europe/Berlin" } },
 };

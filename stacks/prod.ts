@@ -57,4 +57,5 @@ export const prod: EnvironmentInput = {
     longestCallSeconds: 120,
   },
   budget: { currency: "USD", perMonth: "16000.00" },
+  protection: { protect: true, retainOnDelete: true },
 };

@@ -14,6 +14,7 @@ const optionalList = <S extends z.ZodType>(schema: S) =>
 const stackConfigSchema = z.strictObject({
   environmentFile: optionalText(z.string()),
   archiveManifest: optionalText(z.string()),
+  accountId: optionalText(z.string().regex(/^\d{12}$/, "an account id of 12 digits")),
   vpcId: optionalText(z.string().regex(/^vpc-[0-9a-f]{8,17}$/, "a VPC id as in vpc-0123456789abcdef0")),
   subnetIds: optionalList(
     z.string().regex(/^subnet-[0-9a-f]{8,17}$/, "a subnet id as in subnet-0123456789abcdef0"),
@@ -43,6 +44,7 @@ export function readStackConfig(): StackConfig {
     {
       environmentFile: config.get("environmentFile"),
       archiveManifest: config.get("archiveManifest"),
+      accountId: config.get("accountId"),
       vpcId: config.get("vpcId"),
       subnetIds: config.getObject("subnetIds"),
       allowedCidrs: config.getObject("allowedCidrs"),

@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { HostPool } from "../environment/environment-spec.ts";
 
 /**
@@ -10,7 +10,7 @@ export interface Hosts {
   readonly where: HostPool["where"];
   readonly count: number;
   /** The key that estimate, bill and variance share: an EC2 instance type, or the kind of host where nobody bills. */
-  readonly machineType: string;
+  readonly machineType: pulumi.Input<string>;
   /**
    * Addresses that reach the hosts; empty where a group makes and replaces them outside the engine (Auto Scaling), whose
    * members are found by their tags.
@@ -27,10 +27,10 @@ export interface PoolOutputs {
 }
 
 export function poolOutputs(hosts: Hosts): pulumi.Output<PoolOutputs> {
-  return hosts.addresses.apply((addresses) => ({
+  return pulumi.all([hosts.addresses, hosts.machineType]).apply(([addresses, machineType]) => ({
     where: hosts.where,
     count: hosts.count,
-    machineType: hosts.machineType,
+    machineType,
     addresses,
   }));
 }

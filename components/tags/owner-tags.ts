@@ -10,8 +10,12 @@ export type OwnerTags = Readonly<Record<(typeof OWNER_TAG_KEYS)[number] | "manag
  * every other AWS resource without owner tags, so a new kind of resource is either tagged or listed here, by decision.
  */
 export const UNTAGGABLE_AWS_TYPES: ReadonlySet<string> = new Set([
+  "aws:autoscaling/schedule:Schedule",
   "aws:iam/rolePolicy:RolePolicy",
   "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+  "aws:kms/alias:Alias",
+  "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+  "aws:s3/bucketLogging:BucketLogging",
   "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
   "aws:s3/bucketPolicy:BucketPolicy",
   "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",

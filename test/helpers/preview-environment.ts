@@ -1,4 +1,5 @@
 import path from "node:path";
+import { loadCatalogue } from "../../cost/catalogue/catalogue.ts";
 import { OWNER_TAG_KEYS } from "../../components/tags/owner-tags.ts";
 import { type ProgramArgs, type ProgramRun, type RegisteredResource, runProgram } from "./program-host.ts";
 import { type Decoded, UNKNOWN } from "./program-values.ts";
@@ -8,9 +9,33 @@ const REPOSITORY = path.resolve(import.meta.dirname, "../..");
 /** Small files that stand in for the archives, so that a preview builds nothing and its golden moves with no source. */
 export const ARCHIVES = "test/fixtures/archives/manifest.json";
 
-/** What an account with a default VPC of two subnets answers. */
-export function answerAccountCalls(token: string): Record<string, unknown> | undefined {
+const ZONE_OF_SUBNET: Readonly<Record<string, string>> = {
+  "subnet-0aaaaaaaaaaaaaaa0": "us-east-1a",
+  "subnet-0bbbbbbbbbbbbbbb0": "us-east-1b",
+};
+
+/** What an account with a default VPC of two subnets answers, in a region that has every type of the catalogue. */
+export function answerAccountCalls(
+  token: string,
+  args: Readonly<Record<string, unknown>>,
+): Record<string, unknown> | undefined {
   switch (token) {
+    case "aws:index/getCallerIdentity:getCallerIdentity":
+      return { accountId: "123456789012", arn: "arn:aws:iam::123456789012:user/somebody" };
+    case "aws:ec2/getSubnet:getSubnet":
+      return {
+        id: args["id"],
+        availabilityZone: ZONE_OF_SUBNET[String(args["id"])],
+        mapPublicIpOnLaunch: true,
+      };
+    case "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": {
+      const offers = TYPES.flatMap(({ type }) =>
+        Object.values(ZONE_OF_SUBNET).map((zone) => [type, zone] as const),
+      );
+      return { instanceTypes: offers.map(([type]) => type), locations: offers.map(([, zone]) => zone) };
+    }
+    case "aws:ec2/getInstanceType:getInstanceType":
+      return describedType(String(args["instanceType"]));
     case "aws:ec2/getVpc:getVpc":
       return { id: "vpc-0123456789abcdef0", cidrBlock: "172.31.0.0/16" };
     case "aws:ec2/getSubnets:getSubnets":
@@ -22,13 +47,41 @@ export function answerAccountCalls(token: string): Record<string, unknown> | und
   }
 }
 
+const TYPES = loadCatalogue("us-east-1").instanceTypes;
+
+/** One type as the provider describes it, from the catalogue: a region where nothing has changed since. */
+export function describedType(name: string): Record<string, unknown> | undefined {
+  const spec = TYPES.find((candidate) => candidate.type === name);
+  if (spec?.cpu === undefined || spec.cards === undefined) return undefined;
+  const { cpu, disks, cards } = spec;
+  return {
+    instanceType: name,
+    bareMetal: spec.bareMetal,
+    defaultVcpus: spec.vcpus,
+    defaultCores: cpu.cores,
+    defaultThreadsPerCore: cpu.threadsPerCore,
+    validCores: cpu.settable?.cores ?? [],
+    validThreadsPerCores: cpu.settable?.threadsPerCore ?? [],
+    memorySize: spec.memoryMiB,
+    instanceDisks:
+      disks === undefined || disks.kind === "none"
+        ? []
+        : [{ count: disks.count, size: disks.sizeGB, type: disks.kind === "hdd" ? "hdd" : "ssd" }],
+    networkCards: cards.map((card, index) => ({ index, maximumInterfaces: card.maxInterfaces })),
+    efaMaximumInterfaces: spec.efaInterfaces,
+    enaSrdSupported: spec.enaExpress,
+    supportedUsagesClasses: ["on-demand", ...(spec.usageClasses ?? [])],
+    supportedPlacementStrategies: spec.clusterPlacement === true ? ["cluster", "spread"] : ["spread"],
+  };
+}
+
 /** Previews one environment as it is committed, in a cluster and an account that answer. */
 export function previewEnvironment(stack: string, args: Partial<ProgramArgs> = {}): Promise<ProgramRun> {
   return runProgram({
     stack,
     config: { archiveManifest: ARCHIVES, kubeconfig: "{}", ...args.config },
     secretKeys: ["kubeconfig"],
-    invoke: answerAccountCalls,
+    invoke: args.invoke ?? answerAccountCalls,
     ...(args.isPreview === undefined ? {} : { isPreview: args.isPreview }),
     ...(args.program === undefined ? {} : { program: args.program }),
     ...(args.outputsOf === undefined ? {} : { outputsOf: args.outputsOf }),

@@ -1,23 +1,32 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { Environment } from "../../environment/environment-spec.ts";
 import type { Artifact } from "../../environment/host-archives.ts";
 import type { OwnerTags } from "../../tags/owner-tags.ts";
+import { ACCESS_LOG_PREFIX } from "./log-bucket.ts";
+import { makePrivateBucket } from "./private-bucket.ts";
 
 export interface ArtifactBucketArgs {
   readonly artifacts: readonly Artifact[];
+  readonly keyArn: pulumi.Input<string>;
+  readonly logBucketName: pulumi.Input<string>;
+  readonly protection: Environment["protection"];
   readonly tags: OwnerTags;
 }
 
 /** Folder of the bucket that hosts may read, and nothing else of it. */
 export const ARTIFACT_PREFIX = "artifacts";
 
+/** An archive that nothing names any more stays for a rollback of as many days. Our choice. */
+const KEPT_DAYS_OF_OLD_VERSIONS = 90;
+
 export function artifactKey(sha256: string): string {
   return `${ARTIFACT_PREFIX}/${sha256}`;
 }
 
 /**
- * Private, versioned, encrypted bucket for what hosts fetch at boot. Objects are named by their digest, so an archive
- * once up never changes, and an old launch template still finds its own.
+ * The bucket of what hosts fetch at boot. Objects are named by their digest, so an archive once up never changes, and an
+ * old launch template still finds its own.
  */
 export class ArtifactBucket extends pulumi.ComponentResource {
   readonly bucketName: pulumi.Output<string>;
@@ -27,42 +36,31 @@ export class ArtifactBucket extends pulumi.ComponentResource {
 
   constructor(name: string, args: ArtifactBucketArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("bedplate:index:ArtifactBucket", name, {}, opts);
-    const child: pulumi.CustomResourceOptions = { parent: this };
-    const bucket = new aws.s3.Bucket(name, { tags: args.tags }, child);
+    const kept: pulumi.CustomResourceOptions = { parent: this, ...args.protection };
+    const { bucket, versioning } = makePrivateBucket(
+      name,
+      {
+        keyArn: args.keyArn,
+        lifecycle: [
+          {
+            id: "old-versions-expire",
+            status: "Enabled",
+            filter: { prefix: "" },
+            noncurrentVersionExpiration: { noncurrentDays: KEPT_DAYS_OF_OLD_VERSIONS },
+            abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+          },
+        ],
+        tags: args.tags,
+      },
+      kept,
+    );
+    new aws.s3.BucketLogging(
+      name,
+      { bucket: bucket.bucket, targetBucket: args.logBucketName, targetPrefix: ACCESS_LOG_PREFIX },
+      kept,
+    );
     this.bucketName = bucket.bucket;
     this.arn = bucket.arn;
-
-    new aws.s3.BucketPublicAccessBlock(
-      name,
-      {
-        bucket: bucket.bucket,
-        blockPublicAcls: true,
-        blockPublicPolicy: true,
-        ignorePublicAcls: true,
-        restrictPublicBuckets: true,
-      },
-      child,
-    );
-    new aws.s3.BucketOwnershipControls(
-      name,
-      { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
-      child,
-    );
-    const versioning = new aws.s3.BucketVersioning(
-      name,
-      { bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
-      child,
-    );
-    new aws.s3.BucketServerSideEncryptionConfiguration(
-      name,
-      {
-        bucket: bucket.bucket,
-        rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" }, bucketKeyEnabled: true }],
-      },
-      child,
-    );
-    new aws.s3.BucketPolicy(name, { bucket: bucket.bucket, policy: tlsOnlyPolicy(bucket.arn) }, child);
-
     this.objects = args.artifacts.map(
       (artifact) =>
         new aws.s3.BucketObjectv2(
@@ -73,6 +71,7 @@ export class ArtifactBucket extends pulumi.ComponentResource {
             source: new pulumi.asset.FileAsset(artifact.path),
             sourceHash: artifact.sha256,
             checksumAlgorithm: "SHA256",
+            kmsKeyId: args.keyArn,
             tags: args.tags,
           },
           { parent: this, dependsOn: [versioning] },
@@ -80,20 +79,4 @@ export class ArtifactBucket extends pulumi.ComponentResource {
     );
     this.registerOutputs({ bucketName: this.bucketName });
   }
-}
-
-function tlsOnlyPolicy(arn: pulumi.Output<string>): pulumi.Output<string> {
-  return pulumi.jsonStringify({
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Sid: "RefusePlainHttp",
-        Effect: "Deny",
-        Principal: "*",
-        Action: "s3:*",
-        Resource: [arn, pulumi.interpolate`${arn}/*`],
-        Condition: { Bool: { "aws:SecureTransport": "false" } },
-      },
-    ],
-  });
 }

@@ -1,34 +1,25 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { InstanceType } from "../../../cost/catalogue/catalogue.ts";
-import type { AwsPool } from "../../environment/environment-spec.ts";
-import { type OwnerTags, autoScalingTags, launchTemplateTags } from "../../tags/owner-tags.ts";
+import type { AwsPool, Environment, RunningHours } from "../../environment/environment-spec.ts";
+import { autoScalingTags } from "../../tags/owner-tags.ts";
 import type { Hosts } from "../hosts.ts";
-import { placeInterfaces } from "./network-interfaces.ts";
-import type { NetworkPlace } from "./network-place.ts";
+import type { AwsAccount } from "./aws-account.ts";
+import { makeHostFirewall } from "./host-firewall.ts";
+import { type HostTemplateArgs, makeHostTemplate } from "./host-template.ts";
+import type { PoolSelection } from "./select-instance-types.ts";
 
-export interface AwsHostsArgs {
-  readonly pool: AwsPool;
-  /** Types that satisfy the pool's needs, cheapest first; the first is used, the next ones too where spot is wanted. */
-  readonly instanceTypes: readonly [InstanceType, ...InstanceType[]];
-  readonly amiId: pulumi.Input<string>;
-  readonly network: NetworkPlace;
-  readonly instanceProfileArn: pulumi.Input<string>;
-  readonly servicePort: number;
+export interface AwsHostsArgs extends Omit<HostTemplateArgs, "securityGroupId"> {
+  readonly account: pulumi.Output<AwsAccount>;
+  /** Undefined where the service is not a unit of the host. */
+  readonly servicePort?: number;
   /** @default - the VPC's own range */
   readonly allowedCidrs?: readonly string[];
-  /** cloud-init user data, as base64. */
-  readonly userData: pulumi.Input<string>;
+  /** @default - always */
+  readonly running?: RunningHours;
+  readonly protection: Environment["protection"];
   /** What has to be there before a host boots: its archives. */
   readonly bootsAfter: readonly pulumi.Resource[];
-  readonly tags: OwnerTags;
 }
-
-/** More types make interruption rarer; beyond a handful the price of the last one is what is paid. Our choice. */
-const SPOT_TYPE_COUNT = 6;
-
-/** Name of the root device of Amazon Linux 2023. */
-const ROOT_DEVICE = "/dev/xvda";
 
 /** Time for a host to come up. Bare metal takes up to 20 minutes to pass its firmware; a VM 2. */
 const WAIT_FOR_CAPACITY = { metal: "30m", vm: "10m" } as const;
@@ -42,169 +33,95 @@ export class AwsHosts extends pulumi.ComponentResource implements Hosts {
   readonly where = "aws";
   readonly poolName: string;
   readonly count: number;
-  readonly machineType: string;
+  readonly machineType: pulumi.Output<string>;
   readonly addresses: pulumi.Output<readonly string[]>;
   readonly autoScalingGroupName: pulumi.Output<string>;
 
   constructor(name: string, args: AwsHostsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("bedplate:index:AwsHosts", name, {}, opts);
-    this.poolName = args.pool.name;
-    this.count = args.pool.count;
-    this.machineType = args.instanceTypes[0].type;
-    const firewall = this.#makeFirewall(name, args);
-    const template = this.#makeTemplate(name, args, firewall.id);
+    const { pool, account } = args;
+    this.poolName = pool.name;
+    this.count = pool.count;
+    this.machineType = args.selection.apply(({ instanceTypes: [first] }) => first.type);
+    const firewall = makeHostFirewall(
+      name,
+      {
+        pool,
+        vpcId: account.vpcId,
+        servicePort: args.servicePort,
+        serviceCidrs: args.allowedCidrs ?? [account.vpcCidr],
+        tags: args.tags,
+      },
+      { parent: this },
+    );
+    const template = makeHostTemplate(name, { ...args, securityGroupId: firewall.id }, { parent: this });
     const group = this.#makeGroup(name, args, template);
+    if (args.running !== undefined) this.#makeSchedule(name, pool, args.running, group);
     this.addresses = pulumi.output([]);
     this.autoScalingGroupName = group.name;
     this.registerOutputs({ autoScalingGroupName: group.name, machineType: this.machineType });
   }
 
-  /** Lets in the service port, lets out HTTPS and the VPC. Name lookup, time and metadata pass no security group. */
-  #makeFirewall(name: string, args: AwsHostsArgs): aws.ec2.SecurityGroup {
-    const child: pulumi.CustomResourceOptions = { parent: this };
-    const tags = { ...args.tags, Name: name };
-    const group = new aws.ec2.SecurityGroup(
-      name,
-      { vpcId: args.network.vpcId, description: `Hosts of pool ${args.pool.name}`, tags },
-      child,
-    );
-    const sources: readonly pulumi.Input<string>[] = args.allowedCidrs ?? [args.network.vpcCidr];
-    for (const [index, cidrIpv4] of sources.entries()) {
-      new aws.vpc.SecurityGroupIngressRule(
-        `${name}-service-${index}`,
-        {
-          securityGroupId: group.id,
-          description: "MCP service",
-          ipProtocol: "tcp",
-          fromPort: args.servicePort,
-          toPort: args.servicePort,
-          cidrIpv4,
-          tags,
-        },
-        child,
-      );
-    }
-    new aws.vpc.SecurityGroupEgressRule(
-      `${name}-https`,
-      {
-        securityGroupId: group.id,
-        description: "Archives, Systems Manager and HTTPS APIs",
-        ipProtocol: "tcp",
-        fromPort: 443,
-        toPort: 443,
-        cidrIpv4: "0.0.0.0/0",
-        tags,
-      },
-      child,
-    );
-    new aws.vpc.SecurityGroupEgressRule(
-      `${name}-vpc`,
-      {
-        securityGroupId: group.id,
-        description: "Services in the VPC",
-        ipProtocol: "-1",
-        cidrIpv4: args.network.vpcCidr,
-        tags,
-      },
-      child,
-    );
-    if (args.pool.needs.efaInterfaces > 0) {
-      const own = { securityGroupId: group.id, referencedSecurityGroupId: group.id, ipProtocol: "-1", tags };
-      const description = "EFA among the hosts of the pool";
-      new aws.vpc.SecurityGroupIngressRule(`${name}-efa`, { ...own, description }, child);
-      new aws.vpc.SecurityGroupEgressRule(`${name}-efa`, { ...own, description }, child);
-    }
-    return group;
-  }
-
-  #makeTemplate(
-    name: string,
-    args: AwsHostsArgs,
-    securityGroupId: pulumi.Output<string>,
-  ): aws.ec2.LaunchTemplate {
-    const { pool } = args;
-    const tags = { ...args.tags, Name: name };
-    return new aws.ec2.LaunchTemplate(
-      name,
-      {
-        description: `Hosts of pool ${pool.name}`,
-        imageId: args.amiId,
-        instanceType: args.instanceTypes[0].type,
-        ebsOptimized: "true",
-        updateDefaultVersion: true,
-        userData: args.userData,
-        iamInstanceProfile: { arn: args.instanceProfileArn },
-        monitoring: { enabled: true },
-        metadataOptions: {
-          httpEndpoint: "enabled",
-          httpTokens: "required",
-          httpPutResponseHopLimit: 1,
-          instanceMetadataTags: "enabled",
-        },
-        blockDeviceMappings: [
-          {
-            deviceName: ROOT_DEVICE,
-            ebs: {
-              volumeType: "gp3",
-              volumeSize: pool.rootVolumeGiB,
-              encrypted: "true",
-              deleteOnTermination: "true",
-            },
-          },
-        ],
-        ...(pool.needs.efaInterfaces > 0
-          ? {
-              networkInterfaces: placeInterfaces(args.instanceTypes[0], pool.needs.efaInterfaces).map(
-                (place) => ({ ...place, securityGroups: [securityGroupId], deleteOnTermination: "true" }),
-              ),
-            }
-          : { vpcSecurityGroupIds: [securityGroupId] }),
-        ...(pool.capacityReservationId === undefined
-          ? {}
-          : {
-              capacityReservationSpecification: {
-                capacityReservationTarget: { capacityReservationId: pool.capacityReservationId },
-              },
-            }),
-        tagSpecifications: launchTemplateTags(tags),
-        tags,
-      },
-      { parent: this },
-    );
-  }
-
   #makeGroup(name: string, args: AwsHostsArgs, template: aws.ec2.LaunchTemplate): aws.autoscaling.Group {
-    const { pool } = args;
-    const maxSize = pool.maxCount ?? pool.count;
+    const { pool, selection } = args;
     const version = template.latestVersion.apply(String);
     return new aws.autoscaling.Group(
       name,
       {
-        minSize: pool.count,
-        maxSize,
-        desiredCapacity: pool.count,
-        vpcZoneIdentifiers: args.network.subnetIds,
+        ...sizeOf(pool),
+        vpcZoneIdentifiers: pulumi.all([args.account, selection]).apply(subnetsOf),
         healthCheckType: "EC2",
         defaultInstanceWarmup: 120,
-        waitForCapacityTimeout: args.instanceTypes[0].bareMetal
-          ? WAIT_FOR_CAPACITY.metal
-          : WAIT_FOR_CAPACITY.vm,
+        waitForCapacityTimeout: selection.apply(
+          ({ instanceTypes: [first] }) => WAIT_FOR_CAPACITY[first.bareMetal ? "metal" : "vm"],
+        ),
         ...(pool.spot
-          ? { mixedInstancesPolicy: spotPolicy(args.instanceTypes, template.id, version) }
+          ? {
+              mixedInstancesPolicy: spotPolicy(pool, selection, template.id, version),
+              // A host that is about to be taken is replaced before it is.
+              capacityRebalance: true,
+            }
           : { launchTemplate: { id: template.id, version } }),
         ...(pool.placement === "none" ? {} : { placementGroup: this.#makePlacementGroup(name, args).name }),
-        instanceRefresh: {
-          strategy: "Rolling",
-          preferences: { minHealthyPercentage: pool.count > 1 ? 50 : 0, autoRollback: true },
-        },
+        ...(pool.warmPool === undefined
+          ? {}
+          : { warmPool: { poolState: "Stopped", minSize: pool.warmPool.count } }),
+        instanceRefresh: { strategy: "Rolling", preferences: { ...refreshBounds(pool), autoRollback: true } },
         tags: autoScalingTags({ ...args.tags, Name: name }),
       },
       {
         parent: this,
         dependsOn: [...args.bootsAfter],
-        // A scaling policy owns the number between the two bounds.
-        ignoreChanges: maxSize > pool.count ? ["desiredCapacity"] : [],
+        protect: args.protection.protect,
+        ignoreChanges: ownedByOthers(pool, args.running),
       },
+    );
+  }
+
+  /** Hosts are there in the running hours alone. Each action carries all three numbers: the group's own are ignored. */
+  #makeSchedule(name: string, pool: AwsPool, running: RunningHours, group: aws.autoscaling.Group): void {
+    const shared = { autoscalingGroupName: group.name, timeZone: running.timeZone };
+    new aws.autoscaling.Schedule(
+      `${name}-start`,
+      {
+        ...shared,
+        ...sizeOf(pool),
+        scheduledActionName: "start",
+        recurrence: cronOf(running.from, running.days),
+      },
+      { parent: this },
+    );
+    new aws.autoscaling.Schedule(
+      `${name}-stop`,
+      {
+        ...shared,
+        minSize: 0,
+        maxSize: 0,
+        desiredCapacity: 0,
+        scheduledActionName: "stop",
+        recurrence: cronOf(running.to, running.days),
+      },
+      { parent: this },
     );
   }
 
@@ -217,19 +134,58 @@ export class AwsHosts extends pulumi.ComponentResource implements Hosts {
   }
 }
 
+function sizeOf(pool: AwsPool) {
+  return { minSize: pool.count, maxSize: pool.maxCount ?? pool.count, desiredCapacity: pool.count };
+}
+
+/** What others than this program set on the group: a scaling policy between the bounds, the schedule all three. */
+function ownedByOthers(pool: AwsPool, running: RunningHours | undefined): string[] {
+  if (running !== undefined) return ["minSize", "maxSize", "desiredCapacity"];
+  return (pool.maxCount ?? pool.count) > pool.count ? ["desiredCapacity"] : [];
+}
+
+/** Subnets of the zones that the hosts stand in. */
+function subnetsOf([account, { zones }]: readonly [AwsAccount, PoolSelection]): string[] {
+  return account.subnets.filter(({ zone }) => zones?.includes(zone) ?? true).map(({ id }) => id);
+}
+
+/**
+ * A host is added before one is taken away, so that none is missing. Where capacity is bought by the piece there is no room
+ * for one more: then it goes first, half of them at a time and the only one too.
+ */
+function refreshBounds(pool: AwsPool) {
+  if (pool.capacityReservationId !== undefined || pool.capacityBlockId !== undefined) {
+    return { minHealthyPercentage: pool.count > 1 ? 50 : 0 };
+  }
+  return {
+    minHealthyPercentage: 100,
+    maxHealthyPercentage: Math.max(110, Math.ceil((100 * (pool.count + 1)) / pool.count)),
+  };
+}
+
+/** `07:30` on `MON-FRI` as cron says it. */
+function cronOf(time: string, days: RunningHours["days"]): string {
+  const [hour = "0", minute = "0"] = time.split(":");
+  return `${Number(minute)} ${Number(hour)} * * ${days}`;
+}
+
 function spotPolicy(
-  instanceTypes: readonly InstanceType[],
+  pool: AwsPool,
+  selection: pulumi.Output<PoolSelection>,
   launchTemplateId: pulumi.Output<string>,
   version: pulumi.Output<string>,
 ) {
   return {
     launchTemplate: {
       launchTemplateSpecification: { launchTemplateId, version },
-      overrides: instanceTypes.slice(0, SPOT_TYPE_COUNT).map((spec) => ({ instanceType: spec.type })),
+      overrides: selection.apply(({ instanceTypes }) =>
+        instanceTypes.map((spec) => ({ instanceType: spec.type })),
+      ),
     },
     instancesDistribution: {
-      onDemandBaseCapacity: 0,
+      onDemandBaseCapacity: pool.onDemandCount,
       onDemandPercentageAboveBaseCapacity: 0,
+      onDemandAllocationStrategy: "prioritized",
       spotAllocationStrategy: "price-capacity-optimized",
     },
   };

@@ -5,6 +5,10 @@ import { ARTIFACT_PREFIX } from "./artifact-bucket.ts";
 
 export interface HostRoleArgs {
   readonly bucketArn: pulumi.Input<string>;
+  /** Of the key that the archives are encrypted with. */
+  readonly keyArn: pulumi.Input<string>;
+  readonly partition: pulumi.Input<string>;
+  readonly region: string;
   readonly tags: OwnerTags;
 }
 
@@ -31,7 +35,10 @@ export class HostRole extends pulumi.ComponentResource {
     );
     new aws.iam.RolePolicyAttachment(
       `${name}-ssm`,
-      { role: role.name, policyArn: "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore" },
+      {
+        role: role.name,
+        policyArn: pulumi.interpolate`arn:${args.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore`,
+      },
       child,
     );
     new aws.iam.RolePolicy(
@@ -45,6 +52,12 @@ export class HostRole extends pulumi.ComponentResource {
               Effect: "Allow",
               Action: "s3:GetObject",
               Resource: pulumi.interpolate`${args.bucketArn}/${ARTIFACT_PREFIX}/*`,
+            },
+            {
+              Effect: "Allow",
+              Action: "kms:Decrypt",
+              Resource: args.keyArn,
+              Condition: { StringEquals: { "kms:ViaService": `s3.${args.region}.amazonaws.com` } },
             },
           ],
         }),

@@ -11,12 +11,15 @@ vi.setConfig({ testTimeout: 2 * PROGRAM_LIMIT_MILLIS, hookTimeout: 2 * PROGRAM_L
 
 const BUCKET = "prod-artifacts-0123456";
 const ARN = `arn:aws:s3:::${BUCKET}`;
+const KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555";
 
 /** What AWS answers when it made a thing. */
 function outputsOf(type: string, name: string): Record<string, unknown> {
   switch (type) {
     case "aws:s3/bucket:Bucket":
       return { bucket: BUCKET, arn: ARN };
+    case "aws:kms/key:Key":
+      return { arn: KEY_ARN, keyId: "11111111-2222-3333-4444-555555555555" };
     case "aws:ec2/launchTemplate:LaunchTemplate":
       return { latestVersion: 7 };
     case "aws:iam/instanceProfile:InstanceProfile":
@@ -52,7 +55,10 @@ describe("prod once it is up", () => {
     for (const pool of ["prod-serving-metal", "prod-tools-gpu"]) {
       expect(find("aws:autoscaling/group:Group", pool).inputs).toMatchObject({
         launchTemplate: { id: `${pool}-id`, version: "7" },
-        instanceRefresh: { strategy: "Rolling", preferences: { autoRollback: true } },
+        instanceRefresh: {
+          strategy: "Rolling",
+          preferences: { autoRollback: true, minHealthyPercentage: 100 },
+        },
       });
     }
   });
@@ -74,39 +80,121 @@ describe("prod once it is up", () => {
     };
     expect(policy.Statement).toEqual([
       { Effect: "Allow", Action: "s3:GetObject", Resource: `${ARN}/artifacts/*` },
+      {
+        Effect: "Allow",
+        Action: "kms:Decrypt",
+        Resource: KEY_ARN,
+        Condition: { StringEquals: { "kms:ViaService": "s3.us-east-1.amazonaws.com" } },
+      },
     ]);
     expect(
       find("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "prod-host-ssm").inputs["policyArn"],
     ).toBe("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore");
   });
 
-  test("the bucket is refused to everybody without TLS, and public to nobody", () => {
-    const policy = JSON.parse(
-      textOf(find("aws:s3/bucketPolicy:BucketPolicy", "prod-artifacts").inputs["policy"]),
-    ) as {
-      Statement: unknown[];
-    };
-    expect(policy.Statement).toEqual([
-      {
+  test.each(["prod-artifacts", "prod-logs"])(
+    "%s is private, versioned, encrypted and reached by TLS alone",
+    (name) => {
+      const policy = JSON.parse(textOf(find("aws:s3/bucketPolicy:BucketPolicy", name).inputs["policy"])) as {
+        Statement: unknown[];
+      };
+      expect(policy.Statement[0]).toEqual({
         Sid: "RefusePlainHttp",
         Effect: "Deny",
         Principal: "*",
         Action: "s3:*",
         Resource: [ARN, `${ARN}/*`],
         Condition: { Bool: { "aws:SecureTransport": "false" } },
+      });
+      const access = find("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", name).inputs;
+      const { bucket: _, ...switches } = access;
+      expect(Object.values(switches)).toEqual([true, true, true, true]);
+      expect(find("aws:s3/bucketVersioning:BucketVersioning", name).inputs).toMatchObject({
+        versioningConfiguration: { status: "Enabled" },
+      });
+      const [rule] = find(
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        name,
+      ).inputs["rules"] as { applyServerSideEncryptionByDefault: Record<string, unknown> }[];
+      expect(rule?.applyServerSideEncryptionByDefault).toEqual(
+        name === "prod-logs"
+          ? { sseAlgorithm: "AES256" }
+          : { sseAlgorithm: "aws:kms", kmsMasterKeyId: KEY_ARN },
+      );
+    },
+  );
+
+  test("only S3 itself, for this account, writes access logs", () => {
+    const policy = JSON.parse(
+      textOf(find("aws:s3/bucketPolicy:BucketPolicy", "prod-logs").inputs["policy"]),
+    ) as { Statement: unknown[] };
+    expect(policy.Statement.slice(1)).toEqual([
+      {
+        Sid: "AccessLogs",
+        Effect: "Allow",
+        Principal: { Service: "logging.s3.amazonaws.com" },
+        Action: "s3:PutObject",
+        Resource: `${ARN}/access/artifacts/*`,
+        Condition: { StringEquals: { "aws:SourceAccount": "123456789012" } },
       },
     ]);
-    const access = find("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "prod-artifacts").inputs;
-    const { bucket: _, ...switches } = access;
-    expect(Object.values(switches)).toEqual([true, true, true, true]);
   });
 
-  test("no port is open but the service's, and no host is reached by SSH", () => {
+  test("volumes are encrypted with the environment's key, which EBS uses for this account alone", () => {
+    for (const template of run.resources.filter((resource) => resource.type.endsWith(":LaunchTemplate"))) {
+      expect(template.inputs["blockDeviceMappings"]).toMatchObject([
+        { ebs: { encrypted: "true", kmsKeyId: KEY_ARN } },
+      ]);
+    }
+    const policy = JSON.parse(textOf(find("aws:kms/key:Key", "prod").inputs["policy"])) as {
+      Statement: { Principal: unknown; Condition?: unknown }[];
+    };
+    for (const { Principal, Condition } of policy.Statement) {
+      if (JSON.stringify(Principal) === '{"AWS":"*"}') {
+        expect(Condition).toEqual({
+          StringEquals: {
+            "kms:CallerAccount": "123456789012",
+            "kms:ViaService": "ec2.us-east-1.amazonaws.com",
+          },
+        });
+      } else expect(Principal).toEqual({ AWS: "arn:aws:iam::123456789012:root" });
+    }
+  });
+
+  test("key, buckets and groups are protected, and key and buckets outlive the environment", () => {
+    const marked = (pick: (resource: RegisteredResource) => boolean) =>
+      new Set(
+        run.resources
+          .filter((resource) => resource.isCustom && pick(resource))
+          .map((resource) => resource.type),
+      );
+    const kept = marked((resource) => resource.isRetainedOnDelete);
+    expect([...kept].filter((type) => !/^aws:(kms|s3)\//.test(type))).toEqual([]);
+    expect(kept).toContain("aws:kms/key:Key");
+    expect(kept).toContain("aws:s3/bucket:Bucket");
+    expect(marked((resource) => resource.isProtected)).toEqual(
+      new Set([...kept, "aws:autoscaling/group:Group"]),
+    );
+  });
+
+  test("hosts of a cluster placement group stand in one zone, spread ones in each", () => {
+    const subnetsOf = (name: string) =>
+      find("aws:autoscaling/group:Group", name).inputs["vpcZoneIdentifiers"];
+    expect(subnetsOf("prod-tools-gpu")).toEqual(["subnet-0aaaaaaaaaaaaaaa0"]);
+    expect(subnetsOf("prod-serving-metal")).toHaveLength(2);
+  });
+
+  test("hosts with GPUs boot the image that has the driver, and images are kept", () => {
+    const image = find("aws:ssm/parameter:Parameter", "prod-tools-gpu-image");
+    expect(image.inputs["description"]).toContain(
+      "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
+    );
+    expect(image.ignoreChanges).toEqual(["insecureValue"]);
+  });
+
+  test("no port is open where the service is on Kubernetes, and no host is reached by SSH", () => {
     const ingress = run.resources.filter((resource) => resource.type.endsWith(":SecurityGroupIngressRule"));
-    expect(ingress.map(({ inputs }) => [inputs["fromPort"], inputs["toPort"], inputs["cidrIpv4"]])).toEqual([
-      [8080, 8080, "172.31.0.0/16"],
-      [8080, 8080, "172.31.0.0/16"],
-    ]);
+    expect(ingress).toEqual([]);
     for (const template of run.resources.filter((resource) => resource.type.endsWith(":LaunchTemplate"))) {
       expect(template.inputs).not.toHaveProperty("keyName");
       expect(template.inputs).toMatchObject({
