@@ -50,6 +50,11 @@ export function clusterFaults(environment: ClusterParts): readonly Issue[] {
       faults.push({ path: ["cluster", "publicAccessCidrs"], message: "a private endpoint has none" });
   }
   for (const [index, pool] of environment.hostPools.entries()) {
+    if (pool.where === "metal3" && service.runtime === "kubernetes")
+      faults.push({
+        path: ["service", "runtime"],
+        message: `"kubernetes" has no nodes in racks: no component joins them to a cluster; use "systemd"`,
+      });
     if (pool.where !== "aws" || pool.eks === undefined) continue;
     if (service.runtime !== "kubernetes")
       faults.push({ path: ["hostPools", index, "eks"], message: `needs service.runtime "kubernetes"` });

@@ -3,14 +3,15 @@ import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { AwsHostPools, type PlannedPool, planAwsPools } from "../hosts/aws/aws-host-pools.ts";
 import { type Hosts, type PoolOutputs, poolOutputs } from "../hosts/hosts.ts";
 import { LocalHosts, type LocalMachineOutputs } from "../hosts/local-hosts.ts";
+import { Metal3Hosts } from "../hosts/metal3/metal3-hosts.ts";
 import { SshHosts } from "../hosts/ssh-hosts.ts";
 import { clusterProvider } from "../service/cluster-provider.ts";
 import { McpService } from "../service/mcp-service.ts";
 import { refuseUntagged } from "../tags/owner-tags.ts";
 import { nodePools, poolsOfService } from "./cluster-faults.ts";
-import type { Environment as EnvironmentSpec, HostPool } from "./environment-spec.ts";
+import type { Environment as EnvironmentSpec, HostPool, Metal3Pool } from "./environment-spec.ts";
 import { ownerTags, serviceNamespace } from "./environment-spec.ts";
-import type { HostArchives } from "./host-archives.ts";
+import type { Artifact, HostArchives } from "./host-archives.ts";
 import { type HostArtifacts, hostProfileOf, hostUserData } from "./host-user-data.ts";
 import type { StackConfig } from "./stack-config.ts";
 
@@ -48,7 +49,8 @@ export class Environment extends pulumi.ComponentResource {
     super("bedplate:index:Environment", name, {}, { ...opts, transforms: [refuseUntagged] });
     const local = this.#makeLocalHosts(args);
     const ssh = this.#makeSshHosts(args);
-    const hosts = [...this.#makeAwsHosts(name, args, awsPools), ...local, ...ssh];
+    const racked = this.#makeMetal3Hosts(name, args);
+    const hosts = [...this.#makeAwsHosts(name, args, awsPools), ...local, ...ssh, ...racked];
     const clusterUrls = this.#makeService(name, args);
     this.outputs = {
       environment: args.spec.name,
@@ -56,7 +58,7 @@ export class Environment extends pulumi.ComponentResource {
       budget: args.spec.budget,
       pools: poolsByName(hosts),
       serviceUrls: pulumi
-        .output([...clusterUrls, ...[...local, ...ssh].map((pool) => pool.serviceUrls)])
+        .output([...clusterUrls, ...[...local, ...ssh, ...racked].map((pool) => pool.serviceUrls)])
         .apply((urls) => urls.flat()),
       machines: pulumi.output(local.map((pool) => pool.machineOutputs)).apply((lists) => lists.flat()),
     };
@@ -108,6 +110,29 @@ export class Environment extends pulumi.ComponentResource {
       );
   }
 
+  #makeMetal3Hosts(name: string, args: EnvironmentArgs): readonly Metal3Hosts[] {
+    const pools = args.spec.hostPools.filter((pool) => pool.where === "metal3");
+    const { kubeconfig, bmcCredentials: credentials } = args.config;
+    if (pools.length === 0 || kubeconfig === undefined) return [];
+    const provider = clusterProvider(name, kubeconfig, { parent: this });
+    const { service } = args.spec;
+    return pools.map(
+      (pool) =>
+        new Metal3Hosts(
+          `${name}-${pool.name}`,
+          {
+            pool,
+            userData: metal3UserData(args, pool),
+            credentials,
+            ...(service.runtime === "systemd" ? { servicePort: service.port } : {}),
+            tags: ownerTags(args.spec),
+            provider,
+          },
+          { parent: this },
+        ),
+    );
+  }
+
   #makeService(name: string, args: EnvironmentArgs): readonly pulumi.Output<string>[] {
     const { service } = args.spec;
     if (service.runtime !== "kubernetes" || service.image === undefined) return [];
@@ -151,6 +176,12 @@ function artifactsOf(args: EnvironmentArgs, pool: HostPool): HostArtifacts {
   return args.spec.service.runtime === "systemd" ? { agent, service: args.archives.service } : { agent };
 }
 
+/** @throws {InputError} when it is above the limit */
+function metal3UserData(args: EnvironmentArgs, pool: Metal3Pool): string {
+  const urlOf = ({ sha256 }: Artifact): string => `${pool.artifactsUrl}/${sha256}`;
+  return hostUserData(args.spec, pool, artifactsOf(args, pool), urlOf).text;
+}
+
 /**
  * Decides what can be decided before anything is made.
  *
@@ -169,17 +200,12 @@ function planPools(args: EnvironmentArgs): readonly PlannedPool[] {
   for (const [index, pool] of spec.hostPools.entries()) {
     const { architecture } = pool.needs;
     const at = `hostPools[${index}]`;
-    if (pool.where === "metal3") {
-      faults.push({
-        path: `${at}.where`,
-        message: `no component makes "${pool.where}" hosts: install the agent on them and run bedplate apply`,
-      });
-    } else if (archives.agent[architecture] === undefined) {
+    if (archives.agent[architecture] === undefined) {
       faults.push({
         path: `${at}.needs.architecture`,
         message: `the list of archives has no agent for "${architecture}"`,
       });
-    }
+    } else if (pool.where === "metal3") faults.push(...metal3PoolFaults(args, pool, at));
   }
   const planned = planAwsPools(spec, (pool) =>
     archives.agent[pool.needs.architecture] === undefined ? undefined : artifactsOf(args, pool),
@@ -187,4 +213,31 @@ function planPools(args: EnvironmentArgs): readonly PlannedPool[] {
   faults.push(...planned.faults);
   if (faults.length > 0) throw new InputError(`environment "${spec.name}"`, faults);
   return planned.pools;
+}
+
+/** What a pool of racked machines lacks in the stack's settings. */
+function metal3PoolFaults(args: EnvironmentArgs, pool: Metal3Pool, at: string): readonly Fault[] {
+  const { spec, config } = args;
+  const faults: Fault[] = [];
+  if (config.kubeconfig === undefined) {
+    faults.push({
+      path: `${at}.where`,
+      message: `"metal3" needs the cluster that runs it: set the stack's key kubeconfig (secret) or clusterStack`,
+    });
+  }
+  for (const [index, host] of pool.hosts.entries()) {
+    const machine = `${spec.name}-${pool.name}-${host.name}`;
+    if (config.bmcCredentials.has(machine)) continue;
+    faults.push({
+      path: `${at}.hosts[${index}]`,
+      message: `the stack's key bmcCredentials (secret) has no "${machine}": pulumi config set --secret --path 'bmcCredentials["${machine}"].username' NAME, and password`,
+    });
+  }
+  try {
+    metal3UserData(args, pool);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    faults.push(...error.faults.map((fault) => ({ path: `${at}.profile`, message: fault.message })));
+  }
+  return faults;
 }

@@ -91,20 +91,6 @@ describe("an environment file", () => {
     ]);
   });
 
-  test("fails for kinds of hosts that no component makes", async () => {
-    const needs = { vcpus: 2, memoryGiB: 4 };
-    const run = await previewFile("racks", {
-      ...prod,
-      region: "local",
-      service: { runtime: "systemd" },
-      hostPools: [{ name: "rack", where: "metal3", count: 1, needs }],
-    });
-    expectNothingMade(run);
-    expect(faultsOf(run)).toEqual([
-      expect.stringMatching(/^hostPools\[0\]\.where: no component makes "metal3" hosts/),
-    ]);
-  });
-
   test("fails when a host's user data is above the limit", async () => {
     const overrides = Object.fromEntries(
       Array.from({ length: 2000 }, (_, index) => [
