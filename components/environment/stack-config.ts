@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
+import { BmcCredentials, bmcAccountsSchema } from "../hosts/metal3/bmc-credentials.ts";
 
 /** Empty text and empty list are how Pulumi.yaml spells "not given". */
 const optionalText = <S extends z.ZodType>(schema: S) =>
@@ -24,6 +25,7 @@ const stackConfigSchema = z.strictObject({
   clusterStack: optionalText(
     z.string().regex(/^[\w.-]+(\/[\w.-]+){0,2}$/, "a stack as in organization/project/stack"),
   ),
+  bmcCredentials: bmcAccountsSchema.default({}).transform((accounts) => new BmcCredentials(accounts)),
 });
 
 /** Settings of a stack that are the account's, not the environment's: Pulumi.<stack>.yaml. */
@@ -50,6 +52,7 @@ export function readStackConfig(): StackConfig {
       allowedCidrs: config.getObject("allowedCidrs"),
       amiId: config.get("amiId"),
       clusterStack: config.get("clusterStack"),
+      bmcCredentials: config.getObject("bmcCredentials"),
     },
     `configuration of stack ${pulumi.getStack()}`,
   );
