@@ -158,6 +158,15 @@ function rotated<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(first), ...list.slice(0, first)];
 }
 
+/** The step's unit in the guest, by which its output is kept until the step runs again. */
+function unitOf({ name }: Step): string {
+  return `bench${name.replaceAll(" ", "")}`;
+}
+
+function reportOf(json: string): HostReport {
+  return parseContract(hostReportSchema, JSON.parse(json), "the agent's report");
+}
+
 /** The VM, as the bench works with it. */
 class Guest {
   readonly vm: LocalVm;
@@ -186,13 +195,14 @@ class Guest {
     if (prepare !== undefined) await this.shell(prepare);
     const measured: [Step, Sample][] = [];
     for (const step of steps) {
-      const command = `DAEMON=${daemon ?? ""} sh -s -- bench ${step.command.join(" ")}`;
+      const unit = unitOf(step);
+      const command = `DAEMON=${daemon ?? ""} sh -s -- ${unit} ${step.command.join(" ")}`;
       const printed = await this.shell(command, MEASURE_SCRIPT);
       try {
         measured.push([step, sampleOf(parseProperties(printed))]);
       } catch (cause) {
         if (!(cause instanceof MeasurementError)) throw cause;
-        const said = await this.shell("tail -n 20 /run/bench.out /run/bench.err");
+        const said = await this.shell(`tail -n 20 /run/${unit}.out /run/${unit}.err`);
         throw new MeasurementError(`Cannot measure ${title}, ${step.name}: ${cause.message}\n${said}`, {
           cause,
         });
@@ -239,21 +249,16 @@ class Guest {
     if (checked === "tuned-log") return Number(await this.shell(`grep -c 'verify: passed' ${TUNED_LOG}`));
     const verify = steps.find(({ name }) => name === "verify");
     if (verify === undefined) return null;
-    const report = await this.#report(verify.command);
+    const report = reportOf(await this.shell(`cat /run/${unitOf(verify)}.out`));
     return report.entries.filter((entry) => entry.isVerified).length;
   }
 
   /** Learns from an apply of the preset which knobs TuneD has not. */
   async writeSameSettingsProfile(): Promise<void> {
-    const full = await this.#report([HOST_PATHS.command, "apply", "--json"]);
+    const full = reportOf(await this.shell(`${HOST_PATHS.command} apply --json`));
     await this.shell(ROLL_BACK);
     const profile = sameSettingsProfile(full, this.vm.state.spec.memoryMiB);
     await this.shell(`cat > ${SAME_SETTINGS_PROFILE}`, JSON.stringify(profile));
-  }
-
-  async #report(command: readonly string[]): Promise<HostReport> {
-    const line = command.join(" ");
-    return parseContract(hostReportSchema, JSON.parse(await this.shell(line)), line);
   }
 
   async versions(): Promise<
