@@ -34,28 +34,28 @@ export class SshHosts extends pulumi.ComponentResource implements Hosts {
         ? []
         : addresses.map((address) => urlOf(address, args.service.port)),
     );
-    const specs = pool.hosts.map((host) => specOf(`${name}-${host.name}`, host, args));
-    this.#lookAhead(specs);
-    for (const spec of specs) new TunedHost(spec.name, spec, { parent: this });
+    const common = commonOf(args);
+    const hosts = pool.hosts.map((host) => ({ name: `${name}-${host.name}`, target: host.target }));
+    this.#lookAhead({ common, hosts });
+    for (const host of hosts) new TunedHost(host.name, { ...common, ...host }, { parent: this });
     this.registerOutputs({ addresses: this.addresses });
   }
 
   /** The engine asks for one host after the other; named beforehand, they are looked at together. */
-  #lookAhead(hosts: readonly TunedHostSpecInput[]): void {
-    pulumi.runtime.invoke(LOOK_AHEAD_TOKEN, { hosts }, { parent: this }).catch((error: unknown) => {
+  #lookAhead(args: pulumi.Inputs): void {
+    pulumi.runtime.invoke(LOOK_AHEAD_TOKEN, args, { parent: this }).catch((error: unknown) => {
       // Each host's own check looks where this did not: slower, and nothing else.
       void pulumi.log.debug(`Cannot look at the hosts of ${this.poolName} ahead: ${String(error)}`, this);
     });
   }
 }
 
-function specOf(name: string, { target }: SshPool["hosts"][number], args: SshHostsArgs): TunedHostSpecInput {
+/** What all hosts of a pool are to become. */
+function commonOf(args: SshHostsArgs): Omit<TunedHostSpecInput, "name" | "target"> {
   const { pool, profile, artifacts, service } = args;
   const { port, protocolEra, longestCallSeconds } = service;
   const archive = ({ path, sha256 }: HostArtifacts["agent"]) => ({ path, sha256 });
   return {
-    name,
-    target,
     architecture: pool.needs.architecture,
     profile,
     agent: archive(artifacts.agent),

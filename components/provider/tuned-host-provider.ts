@@ -69,8 +69,9 @@ export class TunedHostResource implements ResourceKind {
 
   /** The function `bedplate:index:lookAhead`: returns at once, and answers with how many looks have begun. */
   lookAhead = (args: Properties, signal: AbortSignal): Promise<Properties> => {
-    const { hosts } = parseContract(lookAheadSchema, args, "lookAhead");
-    for (const spec of hosts) {
+    const { hosts, common } = parseContract(lookAheadSchema, args, "lookAhead");
+    for (const host of hosts) {
+      const spec = parseContract(tunedHostSpecSchema, { ...common, ...host }, "lookAhead");
       const key = JSON.stringify(spec);
       if (!this.#ahead.has(key)) this.#ahead.set(key, this.#look(spec, signal));
     }
@@ -233,7 +234,11 @@ export class TunedHostResource implements ResourceKind {
   }
 }
 
-const lookAheadSchema = z.strictObject({ hosts: z.array(tunedHostSpecSchema) });
+/** What all hosts have in common is sent once: a profile is a page, and there may be a thousand hosts. */
+const lookAheadSchema = z.strictObject({
+  common: tunedHostSpecSchema.omit({ name: true, target: true }),
+  hosts: z.array(tunedHostSpecSchema.pick({ name: true, target: true })),
+});
 
 /** The spec among a resource's properties; undefined where there is none that this version understands. */
 function specIn(properties: Properties): TunedHostSpec | undefined {

@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
@@ -15,7 +15,7 @@ import { type HostLook, parseHostLook } from "./host-look.ts";
 import {
   type HostConnection,
   HostError,
-  type RemoteOptions,
+  type RemoteInput,
   type RemoteResult,
   withConnection,
 } from "./ssh-connection.ts";
@@ -177,10 +177,10 @@ async function installAndApply(connection: HostConnection, args: TuneArgs) {
   const report = await askAgent(connection, hostReportSchema, ["apply", "--log-json"], {
     timeoutMillis: CHANGING_MILLIS,
     turn: [...turn, TURN_LOCK],
-    onLine: (line) => {
+    onLine: nowAndThen((line) => {
       const knob = knobOfEvent(line);
       if (knob !== undefined) say(`tuning: ${knob}`);
-    },
+    }),
   });
   const unitFile = `${HOST_PATHS.unitFolder}/${spec.profile.service.unit}`;
   const unit = files.find((file) => file.path === unitFile);
@@ -296,8 +296,7 @@ function uploadOf({ sha256 }: { readonly sha256: string }): string {
 /** The installer checks the digest before it unpacks: an upload that was cut off is no fault of the next. */
 async function upload(connection: HostConnection, archive: HostArchive): Promise<void> {
   const words = ["dd", `of=${uploadOf(archive)}`, "bs=1M", "iflag=fullblock", "status=none"];
-  const input = createReadStream(archive.path);
-  await change(connection, `copy the ${archive.name}`, words, input);
+  await change(connection, `copy the ${archive.name}`, words, { file: archive.path });
 }
 
 /** As a tar stream: folders that are there keep their owner, mode and times. */
@@ -361,7 +360,7 @@ async function change(
   connection: HostConnection,
   what: string,
   words: readonly string[],
-  input?: RemoteOptions["input"],
+  input?: RemoteInput,
 ): Promise<void> {
   const result = await connection.run(words, {
     timeoutMillis: CHANGING_MILLIS,
@@ -426,6 +425,18 @@ export function parseAnswer<S extends z.ZodType>(
     if (!(cause instanceof InputError)) throw cause;
     throw new HostError("HOST_FAILED", `Cannot understand the agent there: ${cause.message}`, { cause });
   }
+}
+
+const SAY_EVERY_MILLIS = 1000;
+
+/** The agent logs every setting: nobody can read two hundred lines of progress in a second. */
+function nowAndThen(say: (line: string) => void): (line: string) => void {
+  let nextMillis = 0;
+  return (line) => {
+    if (performance.now() < nextMillis) return;
+    nextMillis = performance.now() + SAY_EVERY_MILLIS;
+    say(line);
+  };
 }
 
 const eventSchema = z.object({ knob: z.string() });

@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { Readable } from "node:stream";
 import { execa } from "execa";
 import { remoteCommandLine } from "./remote-command.ts";
 import {
@@ -43,11 +42,14 @@ export interface RemoteResult {
   readonly stderr: string;
 }
 
+/** What a command reads: text, bytes, or a file of this machine, however large. */
+export type RemoteInput = string | Uint8Array | { readonly file: string };
+
 export interface RemoteOptions {
   /** @default 120 000 */
   readonly timeoutMillis?: number;
   /** @default - nothing: the command reads an empty input */
-  readonly input?: string | Uint8Array | Readable;
+  readonly input?: RemoteInput;
   /** Each line of standard error as it comes. */
   readonly onLine?: (line: string) => void;
 }
@@ -191,11 +193,11 @@ function connectionOver(target: SshTarget, ssh: readonly string[], signal: Abort
         throw new HostError("HOST_SLOW", `${place}: "${words[0]}" did not end in ${timeoutMillis / 1000} s`);
       }
       const stderr = result.stderr.trim();
-      if (result.exitCode === undefined || result.exitCode === SSH_FAILED) {
-        throw new HostError(
-          "HOST_UNREACHABLE",
-          `${place}: the connection broke: ${stderr || result.shortMessage}`,
-        );
+      if (result.exitCode === undefined) {
+        throw new HostError("HOST_FAILED", `${place}: cannot run ssh: ${result.shortMessage ?? stderr}`);
+      }
+      if (result.exitCode === SSH_FAILED) {
+        throw new HostError("HOST_UNREACHABLE", `${place}: the connection broke: ${stderr}`);
       }
       if (target.sudo && /^sudo: /m.test(stderr) && result.exitCode === 1) {
         throw new HostError(
@@ -208,8 +210,7 @@ function connectionOver(target: SshTarget, ssh: readonly string[], signal: Abort
   };
 }
 
-function inputOf(input: RemoteOptions["input"]) {
+function inputOf(input: RemoteInput | undefined) {
   if (input === undefined) return { stdin: "ignore" as const };
-  if (typeof input === "string" || input instanceof Uint8Array) return { input };
-  return { stdin: input };
+  return typeof input === "object" && "file" in input ? { inputFile: input.file } : { input };
 }
