@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
+import { hostRankingSchema } from "../components/hosts/aws/host-ranking.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
 import { allocationRulesSchema } from "../cost/allocation/allocation-rules.ts";
@@ -31,6 +32,7 @@ const CONTRACTS = [
   { file: "drift-report", schema: driftReportSchema, io: "output" },
   { file: "cost-owners", schema: ownersFileSchema, io: "input" },
   { file: "allocation-rules", schema: allocationRulesSchema, io: "input" },
+  { file: "host-ranking", schema: hostRankingSchema, io: "output" },
   { file: "cost-report", schema: costReportSchema, io: "output" },
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
   { file: "cost-variance", schema: costVarianceSchema, io: "output" },

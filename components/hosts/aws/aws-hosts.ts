@@ -5,10 +5,13 @@ import { autoScalingTags } from "../../tags/owner-tags.ts";
 import type { Hosts } from "../hosts.ts";
 import type { AwsAccount } from "./aws-account.ts";
 import { makeHostFirewall } from "./host-firewall.ts";
-import { type HostTemplateArgs, makeHostTemplate } from "./host-template.ts";
+import { type HostLaunch, type HostTemplateArgs, makeHostTemplate } from "./host-template.ts";
 import type { PoolSelection } from "./select-instance-types.ts";
 
-export interface AwsHostsArgs extends Omit<HostTemplateArgs, "securityGroupId"> {
+export interface AwsHostsArgs extends Omit<HostTemplateArgs, "launch" | "securityGroupIds"> {
+  readonly launch: HostLaunch;
+  /** Groups that the hosts have beside their own: a cluster's. */
+  readonly moreSecurityGroupIds?: readonly pulumi.Input<string>[];
   readonly account: pulumi.Output<AwsAccount>;
   /** Undefined where the service is not a unit of the host. */
   readonly servicePort?: number;
@@ -54,7 +57,8 @@ export class AwsHosts extends pulumi.ComponentResource implements Hosts {
       },
       { parent: this },
     );
-    const template = makeHostTemplate(name, { ...args, securityGroupId: firewall.id }, { parent: this });
+    const securityGroupIds = [firewall.id, ...(args.moreSecurityGroupIds ?? [])];
+    const template = makeHostTemplate(name, { ...args, securityGroupIds }, { parent: this });
     const group = this.#makeGroup(name, args, template);
     if (args.running !== undefined) this.#makeSchedule(name, pool, args.running, group);
     this.addresses = pulumi.output([]);
@@ -145,7 +149,7 @@ function ownedByOthers(pool: AwsPool, running: RunningHours | undefined): string
 }
 
 /** Subnets of the zones that the hosts stand in. */
-function subnetsOf([account, { zones }]: readonly [AwsAccount, PoolSelection]): string[] {
+export function subnetsOf([account, { zones }]: readonly [AwsAccount, PoolSelection]): string[] {
   return account.subnets.filter(({ zone }) => zones?.includes(zone) ?? true).map(({ id }) => id);
 }
 

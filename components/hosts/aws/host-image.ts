@@ -18,6 +18,11 @@ export function imageParameter({ architecture, gpus }: Pick<HostNeeds, "architec
 
 export interface HostImageArgs {
   readonly pool: AwsPool;
+  /**
+   * Where AWS publishes the newest.
+   * @default - that of plain hosts
+   */
+  readonly source?: string;
   /** The image of every pool of the stack that names none of its own. */
   readonly amiId?: string | undefined;
   readonly tags: OwnerTags;
@@ -30,12 +35,11 @@ export interface HostImageArgs {
  */
 export function hostImage(
   name: string,
-  { pool, tags, amiId }: HostImageArgs,
+  { pool, tags, amiId, source = imageParameter(pool.needs) }: HostImageArgs,
   opts: { readonly parent: pulumi.Resource; readonly provider: pulumi.ProviderResource },
 ): pulumi.Output<string> {
   const named = pool.image.amiId ?? amiId;
   if (named !== undefined) return pulumi.output(named);
-  const source = imageParameter(pool.needs);
   const newest = pulumi.unsecret(aws.ssm.getParameterOutput({ name: source }, opts).value);
   const suffix = pool.image.asOf === undefined ? "" : `-${pool.image.asOf}`;
   const kept = new aws.ssm.Parameter(

@@ -9,12 +9,20 @@ export interface HostRoleArgs {
   readonly keyArn: pulumi.Input<string>;
   readonly partition: pulumi.Input<string>;
   readonly region: string;
+  /** Policies of AWS' own that its kind of host needs beside, by their names. */
+  readonly policies?: readonly string[];
   readonly tags: OwnerTags;
 }
 
-/** What a host may do: be reached through Systems Manager instead of SSH, and read the archives it boots with. */
+/**
+ * What a host may do: be reached through Systems Manager instead of SSH, read the archives it boots with, and what its kind
+ * of host needs beside.
+ */
 export class HostRole extends pulumi.ComponentResource {
   readonly instanceProfileArn: pulumi.Output<string>;
+  readonly roleArn: pulumi.Output<string>;
+  /** What the role is complete with: hosts made after it may do all of it. */
+  readonly attachments: readonly pulumi.Resource[];
 
   constructor(name: string, args: HostRoleArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("bedplate:index:HostRole", name, {}, opts);
@@ -33,14 +41,16 @@ export class HostRole extends pulumi.ComponentResource {
       },
       child,
     );
-    new aws.iam.RolePolicyAttachment(
-      `${name}-ssm`,
-      {
-        role: role.name,
-        policyArn: pulumi.interpolate`arn:${args.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore`,
-      },
-      child,
-    );
+    const attach = (suffix: string, policy: string) =>
+      new aws.iam.RolePolicyAttachment(
+        `${name}-${suffix}`,
+        { role: role.name, policyArn: pulumi.interpolate`arn:${args.partition}:iam::aws:policy/${policy}` },
+        child,
+      );
+    this.attachments = [
+      attach("ssm", "AmazonSSMManagedInstanceCore"),
+      ...(args.policies ?? []).map((policy) => attach(policy, policy)),
+    ];
     new aws.iam.RolePolicy(
       `${name}-artifacts`,
       {
@@ -66,6 +76,7 @@ export class HostRole extends pulumi.ComponentResource {
     );
     const profile = new aws.iam.InstanceProfile(name, { role: role.name, tags: args.tags }, child);
     this.instanceProfileArn = profile.arn;
+    this.roleArn = role.arn;
     this.registerOutputs({ instanceProfileArn: this.instanceProfileArn });
   }
 }

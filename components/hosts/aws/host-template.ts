@@ -5,12 +5,19 @@ import { type OwnerTags, launchTemplateTags } from "../../tags/owner-tags.ts";
 import type { InterfacePlace } from "./network-interfaces.ts";
 import type { PoolSelection } from "./select-instance-types.ts";
 
+export interface HostLaunch {
+  readonly imageId: pulumi.Input<string>;
+  readonly instanceProfileArn: pulumi.Input<string>;
+}
+
 export interface HostTemplateArgs {
   readonly pool: AwsPool;
   readonly selection: pulumi.Output<PoolSelection>;
-  readonly imageId: pulumi.Input<string>;
-  readonly instanceProfileArn: pulumi.Input<string>;
-  readonly securityGroupId: pulumi.Input<string>;
+  /** With the image, its role and the type; undefined where EKS fills them in, for a managed node group. */
+  readonly launch: HostLaunch | undefined;
+  readonly securityGroupIds: readonly pulumi.Input<string>[];
+  /** Where whoever launches the hosts does not place them. */
+  readonly placementGroupName?: pulumi.Input<string>;
   /** Of the key that volumes are encrypted with. */
   readonly keyArn: pulumi.Input<string>;
   /** cloud-init user data, as base64. */
@@ -27,18 +34,23 @@ export function makeHostTemplate(
   args: HostTemplateArgs,
   opts: pulumi.CustomResourceOptions,
 ): aws.ec2.LaunchTemplate {
-  const { pool, selection } = args;
+  const { pool, selection, launch } = args;
   const tags = { ...args.tags, Name: name };
   return new aws.ec2.LaunchTemplate(
     name,
     {
       description: `Hosts of pool ${pool.name}`,
-      imageId: args.imageId,
-      instanceType: selection.apply(({ instanceTypes: [first] }) => first.type),
+      ...(launch === undefined
+        ? {}
+        : {
+            imageId: launch.imageId,
+            instanceType: selection.apply(({ instanceTypes: [first] }) => first.type),
+            iamInstanceProfile: { arn: launch.instanceProfileArn },
+          }),
+      ...(args.placementGroupName === undefined ? {} : { placement: { groupName: args.placementGroupName } }),
       ebsOptimized: "true",
       updateDefaultVersion: true,
       userData: args.userData,
-      iamInstanceProfile: { arn: args.instanceProfileArn },
       monitoring: { enabled: true },
       metadataOptions: {
         httpEndpoint: "enabled",
@@ -63,10 +75,10 @@ export function makeHostTemplate(
         ? {}
         : { cpuOptions: selection.apply(({ cpuOptions }) => cpuOptions) }),
       ...(pool.needs.efaInterfaces === 0 && !pool.needs.enaExpress
-        ? { vpcSecurityGroupIds: [args.securityGroupId] }
+        ? { vpcSecurityGroupIds: [...args.securityGroupIds] }
         : {
             networkInterfaces: selection.apply(({ interfaces }) =>
-              interfaces.map((place) => interfaceOf(place, pool, args.securityGroupId)),
+              interfaces.map((place) => interfaceOf(place, pool, args.securityGroupIds)),
             ),
           }),
       ...capacityOf(pool),
@@ -84,10 +96,14 @@ function volumeSpeed(volume: RootVolume) {
 }
 
 /** ENA Express is a setting of interfaces with IP: EFA has the same transport of itself. */
-function interfaceOf(place: InterfacePlace, pool: AwsPool, securityGroupId: pulumi.Input<string>) {
+function interfaceOf(
+  place: InterfacePlace,
+  pool: AwsPool,
+  securityGroupIds: readonly pulumi.Input<string>[],
+) {
   return {
     ...place,
-    securityGroups: [securityGroupId],
+    securityGroups: [...securityGroupIds],
     deleteOnTermination: "true",
     ...(pool.needs.enaExpress && place.interfaceType !== "efa-only"
       ? { enaSrdSpecification: { enaSrdEnabled: true, enaSrdUdpSpecification: { enaSrdUdpEnabled: true } } }
