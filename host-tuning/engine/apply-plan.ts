@@ -1,7 +1,7 @@
 import type { HostFacts } from "../facts/host-facts.ts";
 import type { ConfirmationState, HostReport, ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
-import { withAgentLock } from "./agent-lock.ts";
+import { withAgentLock, withAgentLockSoon } from "./agent-lock.ts";
 import { digestOf } from "./canonical-json.ts";
 import { carryOut } from "./carry-out.ts";
 import { compactJournal } from "./compact-journal.ts";
@@ -44,7 +44,9 @@ export interface ApplyInput extends PlanInput {
  *   in each case nothing was changed
  */
 export async function applyPlan(input: ApplyInput): Promise<HostReport> {
-  return await withAgentLock(input.host, "apply", async () => {
+  // A unit's run comes once; a person can try again.
+  const locked = input.phase === "all" ? withAgentLock : withAgentLockSoon;
+  return await locked(input.host, "apply", async () => {
     const { host } = input;
     const run = await startRun(host, input.earlier);
     const takenBack = await takeBackOverdue(input, run);

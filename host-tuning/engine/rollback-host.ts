@@ -5,6 +5,7 @@ import type { LiveHost } from "../sys/live-host.ts";
 import { withAgentLock } from "./agent-lock.ts";
 import { removeLeftovers } from "./apply-plan.ts";
 import { stopTimers } from "./dead-man-timer.ts";
+import { goneWithDevice } from "./gone-device.ts";
 import {
   type JournalState,
   type OutstandingOriginal,
@@ -103,24 +104,13 @@ async function forgetPending(
   await stopTimers(host, timersOf([...pending.values()]));
 }
 
-/**
- * A tool cannot undo what it did to a device that is gone (a virtual function, an unplugged NIC), and has not to: whether
- * it is gone, its knob says.
- */
 async function forgiven({ host, knobs }: RollbackInput, result: Result): Promise<Result> {
+  if (result.error === undefined) return result;
   const { id, original } = result.outstanding;
   const [, knobId, target] = /^tool:([^[]+)\[(.*)\]#\d+$/.exec(id) ?? [];
   const knob = knobs.find((candidate) => candidate.id === knobId);
-  if (result.error === undefined || original.kind !== "tool") return result;
-  if (knob === undefined || target === undefined) return result;
-  try {
-    if ((await knob.read(host, { name: target })) !== undefined) return result;
-  } catch {
-    // What cannot be read may well be there still: the undo's own error counts.
-    return result;
-  }
-  const because = `${target} is not there any more`;
-  return { ...result, error: undefined, restoration: { kind: "gone", because } };
+  const restoration = await goneWithDevice(host, original, knob, target);
+  return restoration === undefined ? result : { ...result, error: undefined, restoration };
 }
 
 async function restore(

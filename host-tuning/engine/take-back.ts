@@ -3,6 +3,7 @@ import type { AnyKnob } from "../knobs/knob.ts";
 import type { ReportEntry } from "../report/host-report.ts";
 import type { LiveHost } from "../sys/live-host.ts";
 import { stopTimers } from "./dead-man-timer.ts";
+import { goneWithDevice } from "./gone-device.ts";
 import type { SettledRecord } from "./journal-records.ts";
 import { type JournalState, type PendingGroup, isGoneAfterReboot } from "./journal-state.ts";
 import type { JournalWriter } from "./journal.ts";
@@ -42,7 +43,7 @@ export async function takeBack(
   const latestFirst = [...groups].toReversed();
   const undone: Undone[] = [];
   const reloads = new Reloads(host);
-  for (const group of latestFirst) undone.push(...(await undoGroup(host, group, run.bootId, reloads)));
+  for (const group of latestFirst) undone.push(...(await undoGroup(group, context, reloads)));
   const durationMillis = roundMillis(performance.now() - fromMillis);
   const entries: ReportEntry[] = [];
   for (const key of new Set(latestFirst.flatMap(({ record }) => record.keys))) {
@@ -58,14 +59,13 @@ export async function takeBack(
 }
 
 async function undoGroup(
-  host: LiveHost,
   { record, trial }: PendingGroup,
-  bootId: string | null,
+  { host, knobs, state, run }: TakingBack,
   reloads: Reloads,
 ): Promise<Undone[]> {
   const undone: Undone[] = [];
   for (const { key, original } of record.undo.toReversed()) {
-    if (isGoneAfterReboot(original) && record.bootId !== bootId) {
+    if (isGoneAfterReboot(original) && record.bootId !== run.bootId) {
       const because = "gone with the reboot; the kernel started with its own value";
       undone.push({ key, hasWritten: false, because, error: undefined });
       continue;
@@ -76,7 +76,15 @@ async function undoGroup(
       const still = trial === undefined ? "" : "; the running kernel has it until the next reboot";
       undone.push({ key, hasWritten: kind === "restored", because: because + still, error: failure });
     } catch (error) {
-      undone.push({ key, hasWritten: false, because: "", error });
+      const step = state.steps.get(key)?.latest;
+      const knob = knobs.find(({ id }) => id === step?.knob);
+      const gone = await goneWithDevice(host, original, knob, step?.target);
+      undone.push({
+        key,
+        hasWritten: false,
+        because: gone?.because ?? "",
+        error: gone === undefined ? error : undefined,
+      });
     }
   }
   return undone;

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LOCK_PATH, withAgentLock } from "../../../host-tuning/engine/agent-lock.ts";
 import { openHost } from "../../../host-tuning/sys/live-host.ts";
+import type { HostReport } from "../../../host-tuning/report/host-report.ts";
 import { demoRoot } from "./demo-knobs.ts";
+import { engineOn } from "./engine.ts";
 
 function lockWith(root: string, content: string): void {
   mkdirSync(join(root, "/run/bedplate"), { recursive: true });
@@ -31,6 +33,17 @@ describe("withAgentLock()", () => {
     });
     expect(await withAgentLock(live, "rollback", async () => await Promise.resolve("in"))).toBe("in");
     expect(readdirSync(join(host.root, "/run/bedplate"))).toEqual([]);
+  });
+
+  it("is waited for by a unit's apply, which comes once, and not by a person's", async () => {
+    await using host = await demoRoot();
+    const engine = engineOn(host.root);
+    let ofUnit: Promise<HostReport> | undefined;
+    await withAgentLock(openHost(host.root), "drift", async () => {
+      ofUnit = engine.apply({ phase: "late" });
+      await expect(engine.apply()).rejects.toMatchObject({ code: "AGENT_BUSY" });
+    });
+    expect((await ofUnit)?.counts.failed).toBe(0);
   });
 
   it("gives the lock back when the work throws", async () => {

@@ -205,6 +205,29 @@ describe("a change that can cut the host off", () => {
     expect(await root.read(LINK)).toBe("1500\n");
   });
 
+  it("does not stay pending for a device that is gone: there is nothing to put back", async () => {
+    await using root = await demoRoot({ ...SYSTEMD, [LINK]: "1500\n" });
+    const unplugged = {
+      ...link,
+      writes: () => [{ kind: "tool", command: ["up"], undo: ["down"] } as const],
+    };
+    const { host } = liveTree(root.root, (tool) => ({
+      exitCode: tool === "down" ? 1 : 0,
+      stdout: "",
+      stderr: "",
+    }));
+    const engine = engineOn(root.root);
+    await engine.apply(applying(host, { ...NINE_THOUSAND, knobs: [unplugged] }));
+    const putBack = async () =>
+      await rollbackUnconfirmed({ host, knobs: [unplugged], hostname: "demo", kernelRelease: null });
+    expect(exitCodeOf(await putBack())).toBe(1);
+    await root.remove(LINK);
+    const report = await putBack();
+    expect(exitCodeOf(report)).toBe(0);
+    expect(report.entries[0]?.because).toContain("is not there any more");
+    expect((await engine.status()).pending).toEqual([]);
+  });
+
   it.each([
     ["without systemd", { [LINK]: "1500\n" }, 0, "systemd does not run here"],
     ["when no timer can be armed", SYSTEMD, 1, "Failed to start transient timer unit"],
