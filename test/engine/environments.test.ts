@@ -10,18 +10,39 @@ import { PULUMI } from "../helpers/pulumi-cli.ts";
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const ENVIRONMENTS = ["dev", "staging", "prod"] as const;
+const POLICY_PACK = path.resolve(import.meta.dirname, "../../components/policy");
+
 const PREVIOUS_RELEASE = "0.1.0";
 
-/** What the step to this release replaces and deletes; each with a line in CHANGELOG.md. */
-const EXPECTED_REPLACEMENTS: Readonly<Record<(typeof ENVIRONMENTS)[number], readonly string[]>> = {
-  dev: [],
-  staging: [],
-  prod: [],
-};
-const EXPECTED_DELETIONS: Readonly<Record<(typeof ENVIRONMENTS)[number], readonly string[]>> = {
-  dev: [],
-  staging: [],
-  prod: [],
+const EGRESS_RULE = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule";
+const INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+
+interface ReleaseStep {
+  /** `type name for inputs` */
+  readonly replacements: readonly string[];
+  /** `type name` */
+  readonly deletions: readonly string[];
+}
+
+/**
+ * What the step to this release replaces and deletes. Hosts reach what their pool's `outbound` names and no longer the
+ * whole VPC; the service's port is open where the service is a unit of the host, and not on a cluster's nodes.
+ */
+const STEP_OF: Readonly<Record<(typeof ENVIRONMENTS)[number], ReleaseStep>> = {
+  dev: { replacements: [], deletions: [`${EGRESS_RULE} dev-general-vpc`] },
+  staging: {
+    replacements: [],
+    deletions: [`${EGRESS_RULE} staging-serving-vpc`, `${INGRESS_RULE} staging-serving-service-0`],
+  },
+  prod: {
+    replacements: [],
+    deletions: [
+      `${EGRESS_RULE} prod-serving-metal-vpc`,
+      `${EGRESS_RULE} prod-tools-gpu-vpc`,
+      `${INGRESS_RULE} prod-serving-metal-service-0`,
+      `${INGRESS_RULE} prod-tools-gpu-service-0`,
+    ],
+  },
 };
 
 const LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
@@ -57,41 +78,57 @@ function recordedState(name: string): Deployment {
   return JSON.parse(gunzipSync(readFileSync(file)).toString("utf8")) as Deployment;
 }
 
+function idsOf(stack: EngineStack): readonly string[] {
+  return [...stack.aws.resources, ...stack.kubernetes.resources]
+    .map(({ type, id }) => `${type} ${id}`)
+    .toSorted();
+}
+
 function expectNoError({ error, diagnostics }: Operation): void {
   expect(error, diagnostics.join("\n")).toBeUndefined();
 }
 
 describeWith([PULUMI], "an environment under the real engine, with doubles for the clouds", () => {
-  test.each(ENVIRONMENTS)("%s comes up, stays as it is, and leaves nothing", async (name) => {
-    const stack = await EngineStack.open({ stack: name });
-    try {
-      const up = await stack.up();
-      expectNoError(up);
-      const made = [...stack.aws.resources, ...stack.kubernetes.resources];
-      const custom = up.steps.filter((step) => /^(aws|kubernetes):/.test(step.type));
-      expect(made).toHaveLength(custom.length);
-      expect(made.length).toBeGreaterThan(10);
-      const again = await stack.refreshedUp();
-      expectNoError(again);
-      expect(changesOf(again)).toEqual([]);
-      const destroyed = await stack.destroy();
-      expectNoError(destroyed);
-      expect([...stack.aws.resources, ...stack.kubernetes.resources]).toEqual([]);
-      expect(stack.storedState()).not.toContain("urn:pulumi");
-    } finally {
-      stack.close();
-    }
-  });
+  test.each(ENVIRONMENTS)(
+    "%s comes up, keeps to every policy, stays as it is, and leaves nothing",
+    async (name) => {
+      const stack = await EngineStack.open({ stack: name, policyPacks: [POLICY_PACK] });
+      try {
+        const up = await stack.up();
+        expectNoError(up);
+        expect(up.policyEvents).toEqual([]);
+        const made = [...stack.aws.resources, ...stack.kubernetes.resources];
+        const custom = up.steps.filter((step) => /^(aws|kubernetes):/.test(step.type));
+        expect(made).toHaveLength(custom.length);
+        expect(made.length).toBeGreaterThan(10);
+        const again = await stack.refreshedUp();
+        expectNoError(again);
+        expect(changesOf(again)).toEqual([]);
+        const { guarded, kept } = stack.safeguards();
+        if (guarded.length > 0) {
+          expect((await stack.destroy()).error).toBeDefined();
+          expect(idsOf(stack)).toEqual(expect.arrayContaining([...guarded]));
+          await stack.unprotect();
+        }
+        expectNoError(await stack.destroy());
+        expect(idsOf(stack)).toEqual(kept);
+        expect(stack.storedState()).not.toContain("urn:pulumi");
+      } finally {
+        stack.close();
+      }
+    },
+  );
 
   test.each(ENVIRONMENTS)(
-    "%s as the previous release left it is taken over without a replacement",
+    "%s as the previous release left it is taken over with the replacements and deletions that are told",
     async (name) => {
       const stack = await EngineStack.open({ stack: name, deployment: recordedState(name) });
       try {
         const preview = await stack.preview();
         expectNoError(preview);
-        expect(replacementsOf(preview)).toEqual(EXPECTED_REPLACEMENTS[name]);
-        expect(deletionsOf(preview)).toEqual(EXPECTED_DELETIONS[name]);
+        expect({ replacements: replacementsOf(preview), deletions: deletionsOf(preview) }).toEqual(
+          STEP_OF[name],
+        );
       } finally {
         stack.close();
       }

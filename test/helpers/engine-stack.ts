@@ -9,6 +9,7 @@ import {
   type PulumiFn,
   type Stack,
 } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
 import { stringify } from "yaml";
 import { makeStack } from "../../components/environment/make-stack.ts";
 import { ARCHIVES, answerAccountCalls } from "./preview-environment.ts";
@@ -22,6 +23,8 @@ import { pulumiCli } from "./pulumi-cli.ts";
  */
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
+/** For a command that changes the state's file alone. */
+const COMMAND_LIMIT_MILLIS = 60_000;
 
 export interface EngineStackArgs {
   readonly stack: string;
@@ -62,6 +65,13 @@ export interface PolicyEvent {
   readonly resource: string;
   readonly message: string;
   readonly level: string;
+}
+
+interface StoredResource {
+  readonly type: string;
+  readonly id: string;
+  readonly protect?: boolean;
+  readonly retainOnDelete?: boolean;
 }
 
 export class EngineStack {
@@ -132,6 +142,31 @@ export class EngineStack {
       path.join(this.#folder, `state/.pulumi/stacks/bedplate/${this.#args.stack}.json`),
       "utf8",
     );
+  }
+
+  /** What a destroy stops at, and what one leaves in the cloud: the resources that the program said so of. */
+  safeguards(): { readonly guarded: readonly string[]; readonly kept: readonly string[] } {
+    const { checkpoint } = JSON.parse(this.storedState()) as {
+      readonly checkpoint: { readonly latest: { readonly resources: readonly StoredResource[] } };
+    };
+    const clouds = checkpoint.latest.resources.filter(({ type }) => /^(aws|kubernetes):/.test(type));
+    const idsOf = (chosen: readonly StoredResource[]) =>
+      chosen.map(({ type, id }) => `${type} ${id}`).toSorted();
+    return {
+      guarded: idsOf(clouds.filter((resource) => resource.protect === true)),
+      kept: idsOf(clouds.filter((resource) => resource.retainOnDelete === true)),
+    };
+  }
+
+  /** `pulumi state unprotect --all`: what an operator does before a destroy that is meant. */
+  async unprotect(): Promise<void> {
+    const { workspace, name } = this.stack;
+    const command = ["state", "unprotect", "--all", "--yes", "--stack", name, "--non-interactive"];
+    await execa(pulumiCli().path, command, {
+      cwd: workspace.workDir,
+      env: { ...workspace.envVars, PULUMI_HOME: workspace.pulumiHome },
+      timeout: COMMAND_LIMIT_MILLIS,
+    });
   }
 
   #policies() {

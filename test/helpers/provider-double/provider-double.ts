@@ -222,10 +222,8 @@ export class ProviderDouble {
       delete: answering((request: InstanceType<typeof providerProto.DeleteRequest>) => {
         const type = typeOf(request.getUrn());
         this.#note("delete", request.getUrn());
-        const user = this.resources.find(
-          (other) => other.id !== request.getId() && refersTo(other.inputs, request.getId()),
-        );
-        if (user !== undefined && type.startsWith("aws:")) {
+        const user = this.#userOf(type, request.getId());
+        if (user !== undefined) {
           throw new Error(
             `DependencyViolation: ${type} ${request.getId()} is used by ${user.type} ${user.name}`,
           );
@@ -235,6 +233,12 @@ export class ProviderDouble {
         return new emptyProto.Empty();
       }),
     };
+  }
+
+  /** What refers to a resource, and so keeps it. Kubernetes keeps nothing. */
+  #userOf(type: string, id: string): DoubledResource | undefined {
+    if (this.packageName === "kubernetes" || factsOf(type).isSetting === true) return undefined;
+    return this.resources.find((other) => other.id !== id && refersTo(other.inputs, id));
   }
 
   /** What stands in a namespace goes with it. */

@@ -9,6 +9,8 @@ export interface TypeFacts {
   readonly replacedBy: readonly string[];
   /** The inputs that are the id, joined by a colon, or what a generated id begins with. */
   readonly id: { readonly inputs: readonly string[] } | { readonly prefix: string };
+  /** A setting of what the id names: whoever refers to the id means that. */
+  readonly isSetting?: true;
 }
 
 const named = (...more: string[]): TypeFacts => ({
@@ -20,7 +22,11 @@ const within = (owner: string, name: string, ...more: string[]): TypeFacts => ({
   replacedBy: [owner, name, `${name}Prefix`, ...more],
 });
 const numbered = (prefix: string, ...replacedBy: string[]): TypeFacts => ({ id: { prefix }, replacedBy });
-const ofBucket: TypeFacts = { id: { inputs: ["bucket"] }, replacedBy: ["bucket", "expectedBucketOwner"] };
+const ofBucket: TypeFacts = {
+  id: { inputs: ["bucket"] },
+  replacedBy: ["bucket", "expectedBucketOwner"],
+  isSetting: true,
+};
 
 const AWS_TYPES: Readonly<Record<string, TypeFacts>> = {
   "aws:autoscaling/group:Group": named("initialLifecycleHooks"),

@@ -1,0 +1,2 @@
+// The engine requires this folder and waits for what it returns; Node strips the types of what is imported.
+module.exports = () => import("./policy-pack.ts");
