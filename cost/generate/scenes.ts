@@ -102,7 +102,7 @@ function taxOrCredit(
         focus: {
           ...FOCUS_WITHOUT_RESOURCE,
           ChargeCategory: because === "tax" ? "'Tax'" : "'Credit'",
-          ChargeClass: type === "Refund" ? "'Correction'" : NONE,
+          ChargeClass: because === "refund" ? "'Correction'" : NONE,
         },
         tags: "none",
       },
@@ -541,7 +541,7 @@ export const SCENES: readonly Scene[] = [
   },
   taxOrCredit("Tax", "tax", "", { weight: 4 }),
   taxOrCredit("Credit", "credit", "-", { weight: 3, isLate: true }),
-  taxOrCredit("Refund", "credit", "-", { weight: 2, isLate: true }),
+  taxOrCredit("Refund", "refund", "-", { weight: 2, isLate: true }),
   taxOrCredit("EdpDiscount", "credit", "-", { weight: 3 }),
   {
     name: "support",
