@@ -3,6 +3,8 @@ import path from "node:path";
 import { InputError } from "../../host-tuning/errors.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
 import { type AllocationRules, allocationRulesSchema } from "../allocation/allocation-rules.ts";
+import type { KubernetesUsage } from "../allocation/kubernetes-usage.ts";
+import { BY_POD } from "../allocation/place-pods.ts";
 import { addAmounts, type PlacedLine } from "../allocation/placed-line.ts";
 import { addDecimals, type ExactDecimal, formatDecimal, percentOf } from "../money/exact-decimal.ts";
 import type { OwnersFile } from "../owners/owners-file.ts";
@@ -13,6 +15,7 @@ import { balanceSheetOf, minorDigitsOf, roundRows } from "./balance-sheet.ts";
 import { type BillDatabase, withBillDatabase } from "./bill-database.ts";
 import { type Bill, nameInBill, withBill } from "./bill-file.ts";
 import { checkBill } from "./check-bill.ts";
+import { condenseBill, type CondenseNeeds } from "./condense-bill.ts";
 import type {
   Allocation,
   Commitment,
@@ -22,10 +25,11 @@ import type {
   NodeCost,
   UsedFile,
 } from "./cost-report.ts";
-import type { BillKind } from "./focus-columns.ts";
+import type { BillKind, ReadColumn } from "./focus-columns.ts";
 import { rowsOf } from "./owner-rows.ts";
 import { placeLines } from "./place-lines.ts";
 import { openBill } from "./read-bill.ts";
+import type { SqlSettings } from "./render-sql.ts";
 import type { ReportKey } from "./report-key.ts";
 import { notesOf } from "./report-notes.ts";
 import {
@@ -51,6 +55,8 @@ export interface CostReportArgs {
   readonly sharedOwners?: readonly string[];
   readonly owners?: ContractFile<OwnersFile> | undefined;
   readonly rules?: ContractFile<AllocationRules> | undefined;
+  /** Use of nodes and volumes by pods, for a bill that is not split by them itself. */
+  readonly kubernetes?: KubernetesUsage | undefined;
   /** For DuckDB; its own choice when undefined. The result is the same for every number. */
   readonly threads?: number | undefined;
 }
@@ -83,7 +89,11 @@ function coverageOf(lines: readonly SplitLine[], pick: (line: SplitLine) => Exac
 }
 
 function allocationsOf(lines: readonly PlacedLine[], rules: AllocationRules): Allocation[] {
-  const splits = new Map(rules.rules.map(({ name, split }) => [name, split?.by ?? "weighted"]));
+  const splits = new Map<string, Allocation["split"]>([
+    [BY_DATE, "by-date"],
+    [BY_POD, "by-pod"],
+    ...rules.rules.map(({ name, split }) => [name, split?.by ?? "weighted"] as const),
+  ]);
   const moved = lines.filter((line) => line.allocation !== null);
   const groups = Map.groupBy(moved, ({ allocation, bucket, owner, because }) =>
     JSON.stringify([allocation, bucket, owner, because]),
@@ -93,7 +103,7 @@ function allocationsOf(lines: readonly PlacedLine[], rules: AllocationRules): Al
     if (first === undefined || first.allocation === null) return [];
     const { billed, effective, list } = addAmounts(group.map(({ amounts }) => amounts));
     const { allocation, bucket, owner, because } = first;
-    const split = allocation === BY_DATE ? "by-date" : (splits.get(allocation) ?? "weighted");
+    const split = splits.get(allocation) ?? "weighted";
     const money = {
       billed: formatDecimal(billed),
       effective: formatDecimal(effective),
@@ -194,13 +204,66 @@ async function checkMonth(database: BillDatabase, bill: Bill, month: string | un
 /** @throws {InputError} when the report's key is none that an owners file gives an owner */
 function ownershipFor(key: ReportKey, owners: CostReportArgs["owners"]): readonly OwnershipPeriod[] {
   if (owners === undefined) return [];
-  if (Object.hasOwn(OWNED_KINDS, key.by)) return ownershipOf(owners.data, key.by);
+  if (key.kind === "tag" && Object.hasOwn(OWNED_KINDS, key.by)) return ownershipOf(owners.data, key.by);
   const message = `an owners file says whose teams' and cost centers' cost is, not which ${key.by}`;
   throw new InputError("command line", [{ path: "--owners", message }]);
 }
 
+/** @throws {InputError} when the bill has split a node by its pods that is to be split again */
+function checkSplitOnce(nodes: readonly NodeTotal[], kubernetes: KubernetesUsage | undefined): void {
+  const twice = nodes.find(({ node }) => kubernetes?.items.has(node.split(/[:/]/).at(-1) ?? node) === true);
+  if (twice === undefined) return;
+  const message = `the bill has split ${twice.node} by its pods already (AWS split cost allocation data)`;
+  throw new InputError("command line", [{ path: "--kubernetes", message }]);
+}
+
+/** @throws {InputError} when the bill is split by what is no pod's */
+function podItems(key: ReportKey, kubernetes: KubernetesUsage | undefined): readonly string[] {
+  if (kubernetes === undefined) return [];
+  if (key.kind === "tag") return [...kubernetes.items.keys()];
+  const message = `a pod has labels, and no ${key.by} of its own: split by a tag`;
+  throw new InputError("command line", [{ path: "--kubernetes", message }]);
+}
+
+/** Nodes whose pods are known and that the bill has no charge of: of another month or account, or named otherwise. */
+function unbilledNotes(items: readonly string[], lines: readonly SplitLine[]): readonly string[] {
+  const billed = new Set(lines.map(({ item }) => item?.split(" ")[0]));
+  const unbilled = items.filter((item) => !billed.has(item));
+  const [first] = unbilled;
+  if (first === undefined) return [];
+  return [
+    `${unbilled.length} of ${items.length} nodes and volumes of --kubernetes have no line here, as ${first}`,
+  ];
+}
+
 function usedFile(file: ContractFile<unknown> | undefined): UsedFile {
   return file === undefined ? null : { name: file.name, sha256: file.sha256 };
+}
+
+/** What the report's SQL asks of single lines. */
+function needsOf({
+  key,
+  rules,
+  ownership,
+  items,
+}: Pick<SqlSettings, "key" | "rules" | "ownership" | "items">): CondenseNeeds {
+  const costs = rules.rules.map((rule) => rule.cost);
+  const isOwned = ownership.length > 0;
+  const columns: readonly (ReadColumn | false)[] = [
+    key.kind === "column" && key.column,
+    (isOwned || costs.some((cost) => cost.accounts !== undefined)) && "SubAccountId",
+    costs.some((cost) => cost.regions !== undefined) && "RegionId",
+  ];
+  return {
+    columns: new Set(columns.filter((column) => column !== false)),
+    tagKeys: [
+      ...(key.kind === "tag" ? [key.tagKey] : []),
+      ...costs.flatMap((cost) => Object.keys(cost.tags ?? {})),
+      ...(isOwned ? ["service", "team"] : []),
+    ],
+    resources: items.length > 0,
+    hours: isOwned || items.length > 0,
+  };
 }
 
 async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs): Promise<CostReport> {
@@ -208,19 +271,26 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
   const ownership = ownershipFor(key, args.owners);
   const rules = args.rules?.data ?? NO_RULES;
   const opened = await openBill(database, bill, key.kind === "tag" ? ["Tags"] : [key.column]);
-  const shape = await checkBill(database, bill, opened.kind);
+  const items = podItems(key, args.kubernetes);
+  const needs = needsOf({ key, rules, ownership, items });
+  const shape =
+    (await condenseBill(database, bill, opened.layouts, needs)) ??
+    (await checkBill(database, bill, opened.kind));
   await checkMonth(database, bill, month);
   const readsTags = key.kind === "tag" || rules.rules.some((rule) => rule.cost.tags !== undefined);
   const found = readsTags ? await readTagKeys(database) : [];
   const tagKeys = found.map(({ spelling }) => spelling);
   const names = key.kind === "tag" ? spellingsOf(key.tagKey, tagKeys) : [];
   const { scale } = shape;
-  const settings = { key, month, scale, tagKeys, ownership, rules, items: [] };
+  const settings = { key, month, scale, tagKeys, ownership, rules, items };
   const split = await readSplitLines(database, settings);
   const totals = await readBillTotals(database, settings);
   const commitments = await readCommitments(database, settings);
   const nodes = await readNodes(database, settings);
+  checkSplitOnce(nodes, args.kubernetes);
   const placed = placeLines({
+    key,
+    kubernetes: args.kubernetes,
     lines: split,
     ownership,
     rules,
@@ -250,12 +320,14 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
         split: split.filter(inCurrency(total.currency)),
         lines: placed.lines.filter(inCurrency(total.currency)),
         commitments: commitments.filter(inCurrency(total.currency)),
-        nodes: nodes.filter(inCurrency(total.currency)),
+        nodes: [...nodes, ...placed.nodes].filter(inCurrency(total.currency)),
       }),
     ),
     notes: [
       ...bill.notes,
       ...notesOf({ ...opened, key, tagKeys: found, spellings, owners: placed.owners, lines: split, totals }),
+      ...(args.kubernetes?.notes ?? []),
+      ...unbilledNotes(items, split),
       ...placed.notes,
     ],
   };

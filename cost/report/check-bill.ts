@@ -142,9 +142,33 @@ export async function checkBill(
     faults.push(...checked.faults.map((fault) => inFile(bill, file, fault)));
     rowsOfFiles.push(checked.rows);
   }
-  const rows = rowsOfFiles.reduce((sum, count) => sum + count, 0);
-  if (rows === 0 && faults.length === 0) faults.push({ path: "", message: "has a header and no rows" });
   if (faults.length > 0) throw new InputError(bill.source, faults);
+  return await shapeOf(database, bill, rowsOfFiles);
+}
+
+/** How many faults the checks of every row find in a relation that has the bill's columns as text. */
+export async function countFaults(
+  database: BillDatabase,
+  standard: BillKind["standard"],
+  relation: string,
+): Promise<number> {
+  const checks = CHECKS[standard];
+  const counts = summarySchema.parse((await database.rows(faultCountSql(relation, checks)))[0]);
+  return checks.reduce((sum, _, index) => sum + (counts[`bad_${index}`] ?? 0), 0);
+}
+
+/**
+ * What exact sums over a sound bill need.
+ *
+ * @throws {InputError} when it has no rows, or when no decimal holds its sums
+ */
+export async function shapeOf(
+  database: BillDatabase,
+  bill: Bill,
+  rowsOfFiles: readonly number[],
+): Promise<BillShape> {
+  const rows = rowsOfFiles.reduce((sum, count) => sum + count, 0);
+  if (rows === 0) throw new InputError(bill.source, [{ path: "", message: "has a header and no rows" }]);
 
   const digitCounts = summarySchema.parse((await database.rows(DIGITS_SQL))[0]);
   const scale = Math.max(digitCounts["fraction_digits"] ?? 0, MIN_SCALE);

@@ -1,16 +1,22 @@
 import { allocate, type MatchedLine } from "../allocation/allocate.ts";
 import type { AllocationRules } from "../allocation/allocation-rules.ts";
+import type { KubernetesUsage } from "../allocation/kubernetes-usage.ts";
+import { addNodes, podPlaces, splitByPods } from "../allocation/place-pods.ts";
 import type { PlacedLine } from "../allocation/placed-line.ts";
 import type { OwnershipPeriod } from "../owners/ownership.ts";
 import { splitByDate } from "../owners/split-by-date.ts";
 import { type FoldedOwner, foldOwners } from "./owner-rows.ts";
-import type { SplitLine } from "./split-bill.ts";
+import type { ReportKey } from "./report-key.ts";
+import type { NodeTotal, SplitLine } from "./split-bill.ts";
 import { foldTagValue } from "./tag-spelling.ts";
 
 export interface PlaceArgs {
+  readonly key: ReportKey;
   readonly lines: readonly SplitLine[];
   readonly ownership: readonly OwnershipPeriod[];
   readonly rules: AllocationRules;
+  /** Use of nodes and volumes by pods, where their cost is split by it. */
+  readonly kubernetes: KubernetesUsage | undefined;
   readonly sharedOwners: readonly string[];
   readonly scale: number;
 }
@@ -18,6 +24,8 @@ export interface PlaceArgs {
 export interface PlacedBill {
   readonly lines: readonly PlacedLine[];
   readonly owners: ReadonlyMap<string, FoldedOwner>;
+  /** What was used and idle of the nodes that were split by their pods here. */
+  readonly nodes: readonly NodeTotal[];
   readonly notes: readonly string[];
 }
 
@@ -38,15 +46,29 @@ function placedLine(line: SplitLine, shownOwner: (owner: string) => string): Pla
 }
 
 /**
- * Puts every line of the split bill in its place: owners in one spelling, charges that a change of owner falls into by
- * date, then what the rules share out. Money only moves: the sum of the lines is the bill at every step.
+ * Puts every line of the split bill in its place: owners in one spelling, nodes and volumes by their pods, charges that a
+ * change of owner falls into by date, then what the rules share out. Money only moves: the sum of the lines is the bill at every step.
  */
 export function placeLines(args: PlaceArgs): PlacedBill {
   const owners = foldOwners(args.lines);
   const shownOwner = (owner: string): string => owners.get(foldTagValue(owner))?.shown ?? owner;
+  const { key } = args;
+  const placeOfPod = podPlaces(key.kind === "tag" ? key.tagKey : key.by, args.ownership, shownOwner);
+  const nodes: NodeTotal[] = [];
   const matched = args.lines.flatMap((split): MatchedLine[] => {
     const line = placedLine(split, shownOwner);
-    const { owner_span: span, charge_period: period } = split;
+    const { item, owner_span: span, charge_period: period } = split;
+    if (args.kubernetes !== undefined && item !== null && period !== null) {
+      const { moves, nodes: found } = splitByPods(
+        { line, item, period },
+        args.kubernetes,
+        args.rules,
+        placeOfPod,
+        args.scale,
+      );
+      nodes.push(...found);
+      if (moves.length > 0) return [line, ...moves].map((one) => ({ line: one, matches: split.rules }));
+    }
     const dated =
       span === null || period === null
         ? []
@@ -54,5 +76,5 @@ export function placeLines(args: PlaceArgs): PlacedBill {
     return [line, ...dated].map((one) => ({ line: one, matches: split.rules }));
   });
   const { lines, notes } = allocate({ ...args, lines: matched, shownOwner });
-  return { lines, owners, notes };
+  return { lines, owners, nodes: addNodes(nodes), notes };
 }

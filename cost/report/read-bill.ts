@@ -15,6 +15,8 @@ export interface OpenBill {
   readonly unknownColumns: readonly string[];
   /** Amounts that the file holds as binary floating point. */
   readonly floatingColumns: readonly string[];
+  /** Of each file, in their order. */
+  readonly layouts: readonly FileLayout[];
 }
 
 /** The names in the first record of a CSV text, by RFC 4180; undefined when the record does not end or is malformed. */
@@ -97,6 +99,8 @@ export function relationsOf(standard: BillKind["standard"], lines: string): read
 export interface BillTable {
   readonly names: readonly string[];
   readonly text: (name: string) => string;
+  /** DuckDB's type of a column; undefined in text, where every value has to be looked at. */
+  readonly type: (name: string) => string | undefined;
   /** What the type of a column leaves unreadable. */
   readonly typeFault: (name: string, mayBeMap: boolean) => Fault | undefined;
   readonly isFloating: (name: string) => boolean;
@@ -126,12 +130,14 @@ function parquetText(name: string, type: string): string {
 }
 
 async function parquetTable(database: BillDatabase, file: BillFile): Promise<BillTable> {
-  const from = `read_parquet(${sqlText(file.readablePath)})`;
+  // A folder's name is no column of the bill, though DuckDB would read one out of `BILLING_PERIOD=2026-07/`.
+  const from = `read_parquet(${sqlText(file.readablePath)}, hive_partitioning = false)`;
   const described = parquetColumnsSchema.parse(await database.rows(`describe select * from ${from}`));
   const types = new Map(described.map((column) => [column.column_name, column.column_type]));
   return {
     names: [...types.keys()],
     text: (name) => parquetText(name, types.get(name) ?? ""),
+    type: (name) => types.get(name) ?? "",
     typeFault: (name, mayBeMap) => {
       const type = types.get(name) ?? "";
       const isNested = /\[\]$|^STRUCT|^UNION|^BLOB/.test(type) || (type.startsWith("MAP(") && !mayBeMap);
@@ -160,6 +166,7 @@ async function csvTable(file: BillFile): Promise<BillTable> {
   return {
     names,
     text: sqlName,
+    type: () => undefined,
     typeFault: () => undefined,
     isFloating: () => false,
     strict: `${call})`,
@@ -168,7 +175,7 @@ async function csvTable(file: BillFile): Promise<BillTable> {
 }
 
 /** '' and the text NULL stand for "no value", as exports write it. */
-function textOrNull(expression: string): string {
+export function textOrNull(expression: string): string {
   return `nullif(nullif(trim(${expression}), ''), 'NULL')`;
 }
 
@@ -178,7 +185,7 @@ function selectText(columns: readonly string[], expressions: ReadonlyMap<string,
     const expression = expressions.get(column);
     return `${expression === undefined ? "cast(null as varchar)" : textOrNull(expression)} as ${column}`;
   });
-  return `select ${selected.join(", ")}`;
+  return `select ${selected.join(", ")}, 1 as x_Lines`;
 }
 
 function typeFaults(table: BillTable, columns: ReadonlyMap<string, string>, tags: string): Fault[] {
@@ -194,7 +201,9 @@ function tagsOfColumns(table: BillTable, tagColumns: ReadonlyMap<string, string>
 }
 
 /** What a file's header says: what it is, how its columns read under the names of their standard, what is wrong. */
-export interface FileLayout extends OpenBill {
+export interface FileLayout extends Omit<OpenBill, "layouts"> {
+  /** Where the file has each column. */
+  readonly columns: ReadonlyMap<string, string>;
   readonly select: string;
   readonly table: BillTable;
   readonly faults: readonly Fault[];
@@ -211,6 +220,7 @@ export function layoutOf(table: BillTable, needed: readonly ReadColumn[]): FileL
     expressions.set(tags, tagsOfColumns(table, cur.tagColumns));
   return {
     kind: found.kind,
+    columns: found.columns,
     unknownColumns: "unknown" in found ? found.unknown : [],
     floatingColumns: [...found.columns.values()].filter((name) => table.isFloating(name)),
     select: selectText(cur === undefined ? READ_COLUMNS : CUR_COLUMNS, expressions),
@@ -246,6 +256,7 @@ function joined(layouts: readonly FileLayout[]): OpenBill | undefined {
     kind: newest,
     unknownColumns: [...new Set(layouts.flatMap((layout) => layout.unknownColumns))],
     floatingColumns: [...new Set(layouts.flatMap((layout) => layout.floatingColumns))],
+    layouts,
   };
 }
 

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { allocationRulesSchema } from "../allocation/allocation-rules.ts";
+import { readKubernetesUsage } from "../allocation/read-kubernetes-usage.ts";
 import { ownersFileSchema } from "../owners/owners-file.ts";
 import { readContractFile } from "../read-contract-file.ts";
 import { buildCostReport, type CostReportArgs, isBalanced } from "./build-cost-report.ts";
@@ -18,6 +19,7 @@ export interface ReportOptions {
   readonly shared?: readonly string[];
   readonly owners?: string;
   readonly allocation?: string;
+  readonly kubernetes?: readonly string[];
   readonly format: "table" | "json" | "csv" | "html";
   readonly out?: string;
 }
@@ -67,13 +69,17 @@ export function checkedMonth(month: string | undefined): string | undefined {
 export async function readOwnerFiles({
   owners,
   allocation,
-}: Pick<ReportOptions, "owners" | "allocation">): Promise<Pick<CostReportArgs, "owners" | "rules">> {
+  kubernetes,
+}: Pick<ReportOptions, "owners" | "allocation" | "kubernetes">): Promise<
+  Pick<CostReportArgs, "owners" | "rules" | "kubernetes">
+> {
   return {
     owners: owners === undefined ? undefined : await readContractFile(ownersFileSchema, owners, "--owners"),
     rules:
       allocation === undefined
         ? undefined
         : await readContractFile(allocationRulesSchema, allocation, "--allocation"),
+    kubernetes: kubernetes === undefined ? undefined : await readKubernetesUsage(kubernetes),
   };
 }
 

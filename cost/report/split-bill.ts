@@ -125,8 +125,8 @@ const tagKeySchema = z.array(z.object({ spelling: z.string(), lines: countSchema
 export async function readTagKeys(database: BillDatabase): Promise<z.output<typeof tagKeySchema>> {
   return tagKeySchema.parse(
     await database.rows(
-      `select u.k as spelling, count(*) as lines
-       from (select cast(json_parse(Tags) as map(varchar, varchar)) as tags from bill where Tags is not null) as t
+      `select u.k as spelling, sum(lines) as lines
+       from (select x_Lines as lines, cast(json_parse(Tags) as map(varchar, varchar)) as tags from bill where Tags is not null) as t
        cross join unnest(map_keys(tags)) as u(k)
        group by u.k order by lines desc, spelling`,
     ),

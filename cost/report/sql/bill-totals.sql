@@ -7,6 +7,7 @@ with line as (
     substr(BillingPeriodStart, 1, 7) as billing_month,
     substr(ChargePeriodStart, 1, 10) as charge_day,
     ChargeCategory as charge_category,
+    x_Lines as lines,
     cast(BilledCost as DECIMAL(38,12)) as billed,
     cast(EffectiveCost as DECIMAL(38,12)) as effective,
     cast(ListCost as DECIMAL(38,12)) as list
@@ -15,21 +16,21 @@ with line as (
 )
 select
   currency,
-  count(*) as line_count,
+  sum(lines) as line_count,
   sum(billed) as billed,
   sum(effective) as effective,
   coalesce(sum(list), 0) as list,
-  count(*) - count(list) as unlisted_count,
+  coalesce(sum(lines) filter (where list is null), 0) as unlisted_count,
   min(billing_month) as first_month,
   max(billing_month) as last_month,
   min(charge_day) as first_day,
   max(charge_day) as last_day,
-  count_if(billed > 0 and effective = 0 and charge_category = 'Usage') as unamortized_count,
+  coalesce(sum(lines) filter (where billed > 0 and effective = 0 and charge_category = 'Usage'), 0) as unamortized_count,
   coalesce(sum(billed) filter (where billed > 0 and effective = 0 and charge_category = 'Usage'), 0) as unamortized_billed,
-  count_if(charge_category = 'Credit' and billed <> effective) as odd_credit_count,
+  coalesce(sum(lines) filter (where charge_category = 'Credit' and billed <> effective), 0) as odd_credit_count,
   coalesce(sum(billed) filter (where charge_category = 'Credit' and billed <> effective), 0) as odd_credit_billed,
   coalesce(sum(effective) filter (where charge_category = 'Credit' and billed <> effective), 0) as odd_credit_effective,
-  count_if(substr(charge_day, 1, 7) <> billing_month) as other_month_count
+  coalesce(sum(lines) filter (where substr(charge_day, 1, 7) <> billing_month), 0) as other_month_count
 from line
 group by currency
 order by currency

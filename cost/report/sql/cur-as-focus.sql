@@ -94,7 +94,8 @@ select
   case when is_split then 'used' end as x_SplitPart,
   case when is_split then split_resource end as x_SplitResource,
   case when is_split then split_line_item_parent_resource_id end as x_SplitParentResourceId,
-  cast(null as varchar) as x_SplitParentTags
+  cast(null as varchar) as x_SplitParentTags,
+  x_Lines
 from line
 union all
 select
@@ -124,7 +125,8 @@ select
   cast(null as varchar),
   cast(null as varchar),
   cast(null as varchar),
-  cast(null as varchar)
+  cast(null as varchar),
+  x_Lines
 from line
 where unused <> 0
 union all
@@ -155,7 +157,8 @@ select
   'idle',
   split_resource,
   split_line_item_parent_resource_id,
-  parent.tags
+  parent.tags,
+  x_Lines
 from line
 left join parent on parent.resource_id = line.split_line_item_parent_resource_id
 where is_split and split_idle <> 0
@@ -190,7 +193,8 @@ select
   cast(null as varchar),
   cast(null as varchar),
   cast(null as varchar),
-  cast(null as varchar)
+  cast(null as varchar),
+  x_Lines
 from line
 left join parent on parent.resource_id = line.split_line_item_parent_resource_id
 where is_split and split_used + split_idle <> 0
@@ -222,6 +226,7 @@ select
   cast(null as varchar),
   cast(null as varchar),
   cast(null as varchar),
-  cast(null as varchar)
+  cast(null as varchar),
+  1
 from pair
 where residue <> 0

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, describe, expect, it } from "vitest";
+import { allocationRulesSchema } from "../../../cost/allocation/allocation-rules.ts";
+import { UsageCollector } from "../../../cost/allocation/kubernetes-usage.ts";
+import { generateMonth } from "../../../cost/generate/generate-month.ts";
+import { ownersFileSchema } from "../../../cost/owners/owners-file.ts";
+import { buildCostReport, type CostReportArgs } from "../../../cost/report/build-cost-report.ts";
+import { reportKey } from "../../../cost/report/report-key.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "bedplate-condense-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const FILE = { name: "file.yaml", sha256: "0".repeat(64) };
+const VERSION = { apiVersion: "bedplate/v1" };
+
+const HOUR = Date.parse("2026-02-02T00:00:00Z") / 1000;
+
+/** Two teams' pods on one of the generated instances, all month. */
+function podsOf(item: string) {
+  const use = new UsageCollector();
+  for (let hour = 0; hour < 24; hour += 1) {
+    const at = HOUR + hour * 3600;
+    use.addCapacity(item, "cpu", at, 4);
+    for (const team of ["search", "payments"])
+      use.addPod(item, "cpu", at, { pod: `ns/${team}`, labels: { team }, requestSeconds: 1 });
+  }
+  return { items: use.items(), notes: [] };
+}
+
+/** Everything that a report can ask of single lines. */
+const ASKED: Readonly<Record<string, Partial<CostReportArgs>>> = {
+  nothing: {},
+  month: { month: "2026-02" },
+  region: { key: reportKey("region", undefined) },
+  rules: {
+    rules: {
+      ...FILE,
+      data: allocationRulesSchema.parse({
+        ...VERSION,
+        kind: "AllocationRules",
+        idle: { nodes: "kept", reservations: "kept" },
+        rules: [
+          { name: "tax", cost: { reasons: ["tax"] }, split: { by: "even", among: ["search", "payments"] } },
+          { name: "lab", cost: { tags: { Team: ["search"] }, regions: ["us-east-1"] } },
+        ],
+      }),
+    },
+  },
+};
+
+function ownersOf(account: string): Partial<CostReportArgs> {
+  const data = ownersFileSchema.parse({
+    ...VERSION,
+    kind: "CostOwners",
+    teams: [
+      {
+        team: "search",
+        costCenters: [
+          { costCenter: "1", until: "2026-02-11" },
+          { costCenter: "2", from: "2026-02-11" },
+        ],
+      },
+      { team: "payments", costCenters: [{ costCenter: "3" }] },
+    ],
+    accounts: [{ account, teams: [{ team: "payments" }] }],
+  });
+  return { key: reportKey("cost-center", undefined), owners: { ...FILE, data } };
+}
+
+/** An instance that is charged on the day that `podsOf` tells of, and that the bill itself has not split. */
+async function unsplitInstance(bill: string, isFocus: boolean): Promise<string> {
+  const duckdb = await DuckDBInstance.create(":memory:");
+  try {
+    const [resource, start, others] = isFocus
+      ? ["ResourceId", "ChargePeriodStart", "null"]
+      : ["line_item_resource_id", "line_item_usage_start_date", "split_line_item_parent_resource_id"];
+    const reader = await (
+      await duckdb.connect()
+    ).runAndReadAll(
+      `with line as (select ${resource} as id, ${others} as parent, ${start} as start from '${bill}/**/*.parquet')
+       select regexp_extract(id, 'i-[0-9a-f]+$') as item from line
+       where regexp_matches(id, '(^|/)i-[0-9a-f]+$') and cast(start as date) = date '2026-02-02'
+         and id not in (select parent from line where parent is not null)
+       order by item limit 1`,
+    );
+    const item = reader.getRowObjectsJson()[0]?.["item"];
+    if (typeof item !== "string") throw new Error("no instance is charged on its own that day");
+    return item;
+  } finally {
+    duckdb.closeSync();
+  }
+}
+
+async function reportOf(input: string, asked: Partial<CostReportArgs>) {
+  const { source, ...report } = await buildCostReport({
+    input,
+    key: reportKey("team", undefined),
+    ...asked,
+  });
+  return { lines: source.lines, ...report, notes: report.notes.filter((note) => !note.includes("floating")) };
+}
+
+describe("condenseBill()", () => {
+  it.each(["cur2", "focus-1.0", "focus-1.3"] as const)(
+    "leaves every number and note of a report on %s as it is line by line",
+    async (kind) => {
+      const month = { kind, rows: 3000, seed: 11, month: "2026-02", deliveries: 1 } as const;
+      const typed = path.join(folder, `${kind}-parquet`);
+      const text = path.join(folder, `${kind}-csv`);
+      await generateMonth({ ...month, format: "parquet", out: typed });
+      await generateMonth({ ...month, format: "csv", out: text });
+      const { currencies } = await buildCostReport({ input: typed, key: reportKey("account", undefined) });
+      const account = currencies[0]?.rows.find(({ owner }) => owner !== null)?.owner ?? "";
+      const item = await unsplitInstance(typed, kind !== "cur2");
+      const byPods = await reportOf(typed, { kubernetes: podsOf(item) });
+      expect(byPods.currencies[0]?.nodes.map(({ node }) => node)).toContain(item);
+      for (const asked of [...Object.values(ASKED), ownersOf(account), { kubernetes: podsOf(item) }]) {
+        expect(await reportOf(typed, asked)).toEqual(await reportOf(text, asked));
+      }
+    },
+  );
+});
