@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import { runVerb } from "../host-tuning/verbs/verb-frame.ts";
 import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
-import type { EstimateOptions } from "./estimate/run-estimate.ts";
-import type { RightSizeOptions, RightSizeParts } from "./right-size/run-right-size.ts";
+import type { EnvironmentParts, EstimateOptions } from "./estimate/run-estimate.ts";
+import type { RightSizeOptions } from "./right-size/run-right-size.ts";
 import { addGenerateVerb } from "./generate/generate-verb.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
@@ -10,7 +10,7 @@ import { USAGE_METRICS } from "./right-size/usage-metrics.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
 
 /** What the cost verbs need of the program around them. */
-export type CostProgramParts = RightSizeParts;
+export type CostProgramParts = EnvironmentParts;
 
 function withOutput(command: Command, formats: readonly string[]): Command {
   return command
@@ -39,7 +39,11 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
       .option("--tag-key <key>", "the tag that holds the key, where it is called otherwise")
       .option("--shared <owner...>", "owners whose cost is everyone's, as in platform")
       .option("--owners <file>", "YAML: services, their teams and their cost centers, by date")
-      .option("--allocation <file>", "YAML: how shared and idle cost is shared out"),
+      .option("--allocation <file>", "YAML: how shared and idle cost is shared out")
+      .option(
+        "--kubernetes <path...>",
+        "use of nodes by pods: CSV, or answers of Prometheus' query_range API (JSON); files or folders",
+      ),
     ["table", "json", "csv", "html"],
   )
     .addHelpText(
@@ -51,6 +55,20 @@ Examples:
   $ bedplate cost report --input bill.csv.gz --format json --out report.json
   $ bedplate cost report --input cur.parquet --format html --out cost.html
   $ bedplate cost report --input cur/ --owners owners.yaml --allocation rules.yaml --by cost-center
+  $ bedplate cost report --input focus.parquet --kubernetes answers/ --month 2026-07
+
+Use of nodes by pods, for --kubernetes, one JSON answer a metric and at most a day each:
+  $ curl -G http://prometheus:9090/api/v1/query_range -d step=300 \\
+      -d start=2026-07-01T00:00:00Z -d end=2026-07-02T00:00:00Z \\
+      --data-urlencode query=kube_pod_container_resource_requests -o answers/requests-01.json
+  Read are kube_node_info, kube_node_status_capacity, kube_pod_info, kube_pod_labels,
+  kube_pod_container_resource_requests, kube_pod_spec_volumes_persistentvolumeclaims_info,
+  kube_persistentvolumeclaim_info, kube_persistentvolume_info, container_cpu_usage_seconds_total,
+  container_memory_working_set_bytes, container_network_receive_bytes_total and
+  container_network_transmit_bytes_total. A pod's cost is its larger share of request and use,
+  its team that of its label; idle is a row, or spread or kept as the file of --allocation says.
+  CSV has the columns hour, resource_id, resource (cpu, memory, gpu, network, storage), capacity,
+  namespace, pod, request, usage, label_team: a row with no pod is what a node has in that hour.
 
 Exit codes: 0 balanced, 1 the balance sheet does not close, 2 bad input`,
     )
@@ -66,8 +84,13 @@ Exit codes: 0 balanced, 1 the balance sheet does not close, 2 bad input`,
       .description("what an environment will cost a month, from the committed and dated catalogue")
       .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
       .addOption(new Option("--by <key>", "what to split by").choices(ESTIMATE_KEYS).default("team"))
+      .option("--diff <revision>", "compare with the environment's file at a git revision, as main or HEAD~1")
+      .option(
+        "--deployed <file>",
+        "compare with the hosts of `pulumi stack output --json`, or of a stack export",
+      )
       .option("--fail-over-budget", "exit with 1 when the estimate is above the environment's budget"),
-    ["table", "json", "csv"],
+    ["table", "json", "csv", "markdown"],
   )
     .addHelpText(
       "after",
@@ -75,14 +98,15 @@ Exit codes: 0 balanced, 1 the balance sheet does not close, 2 bad input`,
 Examples:
   $ bedplate cost estimate --env prod
   $ bedplate cost estimate --env ./environment.yaml --by cost-center --format csv
+  $ bedplate cost estimate --env prod --diff main --format markdown --out comment.md --fail-over-budget
+  $ pulumi stack output --json -s prod > deployed.json && bedplate cost estimate --env prod --deployed deployed.json
 
 Exit codes: 0 estimated, 1 over budget (with --fail-over-budget), 2 bad input`,
     )
     .action(async (options: EstimateOptions) => {
-      const { loadEnvironment } = parts;
       await runVerb(
         frame(options),
-        async () => await (await import("./estimate/run-estimate.ts")).runEstimate(options, loadEnvironment),
+        async () => await (await import("./estimate/run-estimate.ts")).runEstimate(options, parts),
       );
     });
   withOutput(
@@ -133,7 +157,7 @@ function withUsage(command: Command): Command {
     );
 }
 
-function addRightSizeVerb(cost: Command, parts: RightSizeParts): void {
+function addRightSizeVerb(cost: Command, parts: EnvironmentParts): void {
   withOutput(
     withUsage(
       cost

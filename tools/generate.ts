@@ -4,6 +4,7 @@ import * as z from "zod";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
 import { hostRankingSchema } from "../components/hosts/aws/host-ranking.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
+import { estimateDiffSchema } from "../cost/estimate/estimate-diff.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
 import { allocationRulesSchema } from "../cost/allocation/allocation-rules.ts";
 import { ownersFileSchema } from "../cost/owners/owners-file.ts";
@@ -35,6 +36,7 @@ const CONTRACTS = [
   { file: "host-ranking", schema: hostRankingSchema, io: "output" },
   { file: "cost-report", schema: costReportSchema, io: "output" },
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
+  { file: "cost-estimate-diff", schema: estimateDiffSchema, io: "output" },
   { file: "cost-variance", schema: costVarianceSchema, io: "output" },
   { file: "right-sizing", schema: rightSizeReportSchema, io: "output" },
   { file: "commitments", schema: commitmentsSchema, io: "input" },

@@ -35,18 +35,21 @@ const MINOR_DIGITS = 2;
 /** How many families a message about unmet needs names. */
 const NAMED_FAMILIES = 3;
 
-type UnroundedLine =
+/** A line before its cents are shared out. */
+export type UnroundedLine =
   | Exclude<EstimateLine, { kind: "priced" }>
   | Omit<PricedLine, "perMonthRounded" | "perMonthAtMostRounded">;
 
 type OwnerKeys = EstimateLine["owner"];
 
-function ownerKeysOf(environment: Environment): OwnerKeys {
+/** Who pays for an environment, under the keys that the bill is split by. */
+export function ownerKeysOf(environment: Environment): OwnerKeys {
   const { "managed-by": _, ...keys } = ownerTags(environment);
   return keys;
 }
 
-function perMonth(pricePerHour: string, hoursPerMonth: number, count: number): string {
+/** Exact cost of `count` hosts for a month. */
+export function perMonth(pricePerHour: string, hoursPerMonth: number, count: number): string {
   return new Exact(pricePerHour).times(hoursPerMonth).times(count).toFixed();
 }
 
@@ -218,22 +221,15 @@ function choosePoolTypes(environment: Environment, catalogue: Catalogue): Map<Ho
   return choices;
 }
 
-/**
- * What `environment` costs a month at the catalogue's prices. A line without a price is listed with the reason and left
- * out of the total; it is never 0.
- *
- * @throws {InputError} when no instance type satisfies a pool's needs
- */
-export function buildCostEstimate(
+/** Lines as an estimate: rounded to cents that add up, with totals by owner and the environment's budget. Pure. */
+export function estimateOfLines(
   environment: Environment,
   catalogue: Catalogue,
   by: EstimateKey,
+  unrounded: readonly UnroundedLine[],
+  assumptions: readonly string[],
 ): CostEstimate {
-  const choices = choosePoolTypes(environment, catalogue);
-  const lines = roundLines([
-    ...environment.hostPools.flatMap((pool) => poolLines(pool, choices.get(pool), environment)),
-    ...environmentLines(environment),
-  ]);
+  const lines = roundLines(unrounded);
   const priced = lines.filter((line) => line.kind === "priced");
   const owners = Map.groupBy(lines, (line) => line.owner[by]);
   const total = totalOf(priced);
@@ -258,6 +254,25 @@ export function buildCostEstimate(
     total,
     unpricedLines: lines.filter((line) => line.kind === "unpriced").length,
     budget: budgetOf(environment, total),
-    assumptions: [...assumptionsOf(environment, choices)],
+    assumptions: [...assumptions],
   };
+}
+
+/**
+ * What `environment` costs a month at the catalogue's prices. A line without a price is listed with the reason and left
+ * out of the total; it is never 0.
+ *
+ * @throws {InputError} when no instance type satisfies a pool's needs
+ */
+export function buildCostEstimate(
+  environment: Environment,
+  catalogue: Catalogue,
+  by: EstimateKey,
+): CostEstimate {
+  const choices = choosePoolTypes(environment, catalogue);
+  const lines = [
+    ...environment.hostPools.flatMap((pool) => poolLines(pool, choices.get(pool), environment)),
+    ...environmentLines(environment),
+  ];
+  return estimateOfLines(environment, catalogue, by, lines, assumptionsOf(environment, choices));
 }

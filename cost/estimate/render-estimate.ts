@@ -17,7 +17,7 @@ function lineCells(line: EstimateLine): readonly string[] {
 }
 
 /** "120.00 left", or "OVER by 3.50": what remains of the budget. */
-function remainderText(remaining: string): string {
+export function remainderText(remaining: string): string {
   return remaining.startsWith("-") ? `OVER by ${remaining.slice(1)}` : `${remaining} left`;
 }
 

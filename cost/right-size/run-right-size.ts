@@ -6,7 +6,7 @@ import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { errnoText } from "../../host-tuning/sys/errno.ts";
 import { parseContract, parseYamlText } from "../../host-tuning/profile/parse-contract.ts";
 import { loadCatalogue } from "../catalogue/catalogue.ts";
-import type { LoadEnvironment } from "../estimate/run-estimate.ts";
+import type { EnvironmentParts } from "../estimate/run-estimate.ts";
 import { checkedMonth, writeOut } from "../report/run-report.ts";
 import { buildRightSize, SERVICE_CONTAINER } from "./build-right-size.ts";
 import { type Commitments, commitmentsSchema, NO_COMMITMENTS } from "./commitments.ts";
@@ -37,13 +37,6 @@ export interface RightSizeOptions extends UsageOptions {
   readonly format: "table" | "json" | "csv";
   readonly out?: string;
   readonly write?: boolean;
-}
-
-/** What the verb needs of the program around it; neither stacks nor their folder are known here. */
-export interface RightSizeParts {
-  readonly loadEnvironment: LoadEnvironment;
-  /** The file of an environment that was named. */
-  readonly environmentFile: (nameOrFile: string) => string;
 }
 
 const DAY_SECONDS = 86_400;
@@ -124,7 +117,7 @@ const RENDERERS: Readonly<Record<RightSizeOptions["format"], (report: RightSizeR
 };
 
 /** `bedplate cost right-size`: 0; with --write the environment file is changed for review, and never applied. */
-export async function runRightSize(options: RightSizeOptions, parts: RightSizeParts): Promise<ExitCode> {
+export async function runRightSize(options: RightSizeOptions, parts: EnvironmentParts): Promise<ExitCode> {
   const environment = await parts.loadEnvironment(options.env);
   const commitments = await readCommitments(options, environment);
   const usage = await readUsage(options, environment);

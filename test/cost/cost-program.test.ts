@@ -1,10 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Command } from "commander";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { environmentFileOf, loadNamedEnvironment } from "../../components/environment/load-environment.ts";
-import { addCostVerbs } from "../../cost/cost-program.ts";
+import { describe, expect, it } from "vitest";
+import { costCommand, type Outcome } from "./cost-command.ts";
 import { focusCsv, generateMonth } from "./report/focus-month.ts";
 import { scratchFolder } from "./report/scratch-folder.ts";
 
@@ -24,43 +22,7 @@ const ENVIRONMENT = {
 
 const stack = write("dev.ts", `export const dev = ${JSON.stringify(ENVIRONMENT)};\n`);
 
-interface Outcome {
-  readonly exitCode: number | string | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-let exitCodeBefore: typeof process.exitCode;
-beforeEach(() => {
-  exitCodeBefore = process.exitCode;
-});
-afterEach(() => {
-  process.exitCode = exitCodeBefore;
-});
-
-/** Runs the verbs as the command line does, with what they print. */
-async function bedplate(...args: string[]): Promise<Outcome> {
-  const printed = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((stream) =>
-    vi.spyOn(process[stream], "write").mockImplementation((chunk) => {
-      printed[stream] += String(chunk);
-      return true;
-    }),
-  );
-  const program = new Command("bedplate").exitOverride();
-  const folder = path.dirname(stack);
-  addCostVerbs(program, {
-    loadEnvironment: (env) => loadNamedEnvironment(env, folder),
-    environmentFile: (env) => environmentFileOf(env, folder),
-  });
-  process.exitCode = undefined;
-  try {
-    await program.parseAsync(["node", "bedplate", "cost", ...args]);
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return { exitCode: process.exitCode, ...printed };
-}
+const bedplate = (...args: string[]): Promise<Outcome> => costCommand(path.dirname(stack), ...args);
 
 describe("bedplate cost report", () => {
   it("prints the balance sheet in every format and exits with 0", async () => {
