@@ -5,9 +5,9 @@ import {
   launchTemplateTags,
   missingOwnerTags,
 } from "../../../components/tags/owner-tags.ts";
-import { awsTypeTakesTags } from "../../helpers/aws-sdk-types.ts";
 import { errorsOf, previewEnvironment } from "../../helpers/preview-environment.ts";
 import { PROGRAM_LIMIT_MILLIS } from "../../helpers/program-host.ts";
+import { tagPlacesOf } from "../../helpers/tag-places.ts";
 
 vi.setConfig({ testTimeout: 2 * PROGRAM_LIMIT_MILLIS });
 
@@ -20,7 +20,44 @@ const TAGS = {
 };
 
 test("UNTAGGABLE_AWS_TYPES names only types that take no tags in the SDK", () => {
-  expect([...UNTAGGABLE_AWS_TYPES].filter(awsTypeTakesTags)).toEqual([]);
+  expect([...UNTAGGABLE_AWS_TYPES].filter((type) => tagPlacesOf(type, {}).length > 0)).toEqual([]);
+});
+
+test("tagPlacesOf() finds every place at every depth, and in lists what reaches the hosts", () => {
+  const pathsOf = (type: string, inputs: object) =>
+    tagPlacesOf(type, { ...inputs }).map(({ path, tags }) => `${path} ${Object.keys(tags).join("+")}`);
+  expect(
+    pathsOf("aws:autoscaling/group:Group", {
+      tags: [
+        { key: "team", value: "agents", propagateAtLaunch: true },
+        { key: "service", value: "mcp", propagateAtLaunch: false },
+      ],
+    }),
+  ).toEqual(["tags team"]);
+  expect(
+    pathsOf("aws:ec2/launchTemplate:LaunchTemplate", {
+      tagSpecifications: [{ resourceType: "volume", tags: { team: "agents" } }],
+    }).toSorted(),
+  ).toEqual([
+    "tagSpecifications[instance].tags ",
+    "tagSpecifications[network-interface].tags ",
+    "tagSpecifications[volume].tags team",
+    "tags ",
+  ]);
+  expect(
+    pathsOf("aws:ec2/instance:Instance", { ebsBlockDevices: [{ deviceName: "/dev/sdf" }] }),
+  ).toContainEqual("ebsBlockDevices[0].tags ");
+  expect(
+    pathsOf("kubernetes:apps/v1:StatefulSet", {
+      metadata: { labels: { team: "agents" } },
+      spec: { template: {}, volumeClaimTemplates: [{ metadata: {} }] },
+    }).toSorted(),
+  ).toEqual([
+    "metadata.labels team",
+    "spec.template.metadata.labels ",
+    "spec.volumeClaimTemplates[0].metadata.labels ",
+  ]);
+  expect(pathsOf("bedplate:index:LocalVm", {})).toEqual([]);
 });
 
 describe("missingOwnerTags()", () => {
