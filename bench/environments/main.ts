@@ -76,8 +76,8 @@ async function compare(folder: string, environment: EnvironmentInput, rounds: nu
   await writeFile(environmentFile, JSON.stringify(environment));
   const base = {
     stack: environment.name,
-    invoke: (token: string) =>
-      token === "bedplate:index:lookAhead" ? { begun: 0 } : answerAccountCalls(token),
+    invoke: (token: string, args: Readonly<Record<string, unknown>>) =>
+      token === "bedplate:index:lookAhead" ? { begun: 0 } : answerAccountCalls(token, args),
     timeoutMillis: LIMIT_MILLIS,
   };
   const config = { environmentFile, archiveManifest: "test/fixtures/archives/manifest.json" };

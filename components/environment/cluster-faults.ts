@@ -11,13 +11,18 @@ interface ClusterParts {
   readonly hostPools: readonly HostPool[];
   readonly service: ServiceSpec;
   readonly cluster?: ClusterSpec | undefined;
+  readonly schedule: { readonly running?: unknown };
 }
 
-type NodePool = AwsPool & { readonly eks: NonNullable<AwsPool["eks"]> };
+export type NodePool = AwsPool & { readonly eks: NonNullable<AwsPool["eks"]> };
 
 /** The pools whose hosts are nodes of the environment's cluster. */
 export function nodePools(hostPools: readonly HostPool[]): readonly NodePool[] {
-  return hostPools.filter((pool): pool is NodePool => pool.where === "aws" && pool.eks !== undefined);
+  return hostPools.filter(isNodePool);
+}
+
+export function isNodePool(pool: HostPool): pool is NodePool {
+  return pool.where === "aws" && pool.eks !== undefined;
 }
 
 /** The pools that the service's pods may be on: those that it names, else all nodes. */
@@ -41,6 +46,15 @@ export function clusterFaults(environment: ClusterParts): readonly Issue[] {
   if (cluster !== undefined) {
     if (environment.region === "local")
       faults.push({ path: ["cluster"], message: 'there is no EKS in region "local"' });
+    const pools = nodePools(environment.hostPools);
+    if (pools.length === 0)
+      faults.push({ path: ["cluster"], message: "has no nodes: give a pool the key eks" });
+    else if (pools.every(({ eks }) => eks.taints.some(({ effect }) => effect !== "PreferNoSchedule")))
+      faults.push({
+        path: ["cluster"],
+        message:
+          "every pool of its nodes has a taint, and name lookup tolerates none: leave one pool without",
+      });
     if (cluster.endpointAccess === "public-and-private" && cluster.publicAccessCidrs.length === 0)
       faults.push({
         path: ["cluster", "publicAccessCidrs"],
@@ -64,7 +78,17 @@ export function clusterFaults(environment: ClusterParts): readonly Issue[] {
           path: ["hostPools", index, "outbound", rule, "cidr"],
           message: "is cloud metadata, which pods are kept from",
         });
+    if (cluster === undefined)
+      faults.push({
+        path: ["hostPools", index, "eks"],
+        message: "needs the environment's cluster: set the key cluster",
+      });
     if (pool.eks.nodeGroup === "managed") faults.push(...managedGroupFaults(pool, index));
+    if (pool.eks.nodeGroup === "managed" && environment.schedule.running !== undefined)
+      faults.push({
+        path: ["schedule", "running"],
+        message: `EKS keeps the nodes of pool ${pool.name} running: set its eks.nodeGroup "self-managed"`,
+      });
   }
   if (kubernetes !== undefined) faults.push(...serviceFaults(environment, kubernetes));
   return faults;
@@ -75,6 +99,7 @@ function managedGroupFaults(pool: AwsPool, index: number): Issue[] {
   const isAsked = {
     warmPool: pool.warmPool !== undefined,
     onDemandCount: pool.onDemandCount > 0,
+    capacityBlockId: pool.capacityBlockId !== undefined,
     image: pool.image.amiId !== undefined,
   };
   return Object.entries(isAsked).flatMap(([key, asked]) =>
@@ -82,7 +107,7 @@ function managedGroupFaults(pool: AwsPool, index: number): Issue[] {
       ? [
           {
             path: ["hostPools", index, key],
-            message: `a managed node group has none: use eks.nodeGroup "self-managed"`,
+            message: `is not for a managed node group: set eks.nodeGroup "self-managed"`,
           },
         ]
       : [],

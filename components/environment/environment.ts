@@ -1,6 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
-import { AwsHostPools, type PlannedPool, planAwsPools } from "../hosts/aws/aws-host-pools.ts";
+import {
+  AwsHostPools,
+  type ClusterAccess,
+  type PlannedPool,
+  planAwsPools,
+} from "../hosts/aws/aws-host-pools.ts";
 import { type Hosts, type PoolOutputs, poolOutputs } from "../hosts/hosts.ts";
 import { LocalHosts, type LocalMachineOutputs } from "../hosts/local-hosts.ts";
 import { Metal3Hosts } from "../hosts/metal3/metal3-hosts.ts";
@@ -31,6 +36,8 @@ export interface EnvironmentOutputs {
   readonly serviceUrls: pulumi.Output<readonly string[]>;
   /** Machines of local pools; empty elsewhere. */
   readonly machines: pulumi.Output<readonly LocalMachineOutputs[]>;
+  /** Of the environment's own cluster, for people and for stacks that name this one as their clusterStack. */
+  readonly kubeconfig?: pulumi.Output<string>;
 }
 
 /**
@@ -46,12 +53,19 @@ export class Environment extends pulumi.ComponentResource {
   /** @throws {InputError} before anything is registered, with everything that is wrong */
   constructor(name: string, args: EnvironmentArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const awsPools = planPools(args);
-    super("bedplate:index:Environment", name, {}, { ...opts, transforms: [refuseUntagged] });
+    super(
+      "bedplate:index:Environment",
+      name,
+      {},
+      { ...opts, transforms: hasTaggable(args.spec) ? [refuseUntagged] : [] },
+    );
     const local = this.#makeLocalHosts(args);
     const ssh = this.#makeSshHosts(args);
     const racked = this.#makeMetal3Hosts(name, args);
-    const hosts = [...this.#makeAwsHosts(name, args, awsPools), ...local, ...ssh, ...racked];
-    const clusterUrls = this.#makeService(name, args);
+    const onAws = this.#makeAwsHosts(name, args, awsPools);
+    const hosts = [...(onAws?.hosts ?? []), ...local, ...ssh, ...racked];
+    const cluster = onAws?.cluster ?? givenCluster(args.config);
+    const clusterUrls = this.#makeService(name, args, cluster);
     this.outputs = {
       environment: args.spec.name,
       owner: args.spec.owner,
@@ -61,17 +75,22 @@ export class Environment extends pulumi.ComponentResource {
         .output([...clusterUrls, ...[...local, ...ssh, ...racked].map((pool) => pool.serviceUrls)])
         .apply((urls) => urls.flat()),
       machines: pulumi.output(local.map((pool) => pool.machineOutputs)).apply((lists) => lists.flat()),
+      ...(onAws?.cluster === undefined ? {} : { kubeconfig: onAws.cluster.kubeconfig }),
     };
     this.registerOutputs({ ...this.outputs });
   }
 
-  #makeAwsHosts(name: string, args: EnvironmentArgs, pools: readonly PlannedPool[]): readonly Hosts[] {
-    if (pools.length === 0) return [];
+  #makeAwsHosts(
+    name: string,
+    args: EnvironmentArgs,
+    pools: readonly PlannedPool[],
+  ): AwsHostPools | undefined {
+    if (pools.length === 0) return undefined;
     return new AwsHostPools(
       name,
       { environment: args.spec, pools, config: args.config, tags: ownerTags(args.spec) },
       { parent: this },
-    ).hosts;
+    );
   }
 
   #makeLocalHosts(args: EnvironmentArgs): readonly LocalHosts[] {
@@ -133,11 +152,15 @@ export class Environment extends pulumi.ComponentResource {
     );
   }
 
-  #makeService(name: string, args: EnvironmentArgs): readonly pulumi.Output<string>[] {
+  #makeService(
+    name: string,
+    args: EnvironmentArgs,
+    cluster: ClusterAccess | undefined,
+  ): readonly pulumi.Output<string>[] {
     const { service } = args.spec;
-    if (service.runtime !== "kubernetes" || service.image === undefined) return [];
-    if (args.config.kubeconfig === undefined) return [];
-    const provider = clusterProvider(name, args.config.kubeconfig, { parent: this });
+    if (service.runtime !== "kubernetes" || service.image === undefined || cluster === undefined) return [];
+    const dependsOn = [...cluster.readyAfter];
+    const provider = clusterProvider(name, cluster.kubeconfig, { parent: this, dependsOn });
     const tags = ownerTags(args.spec);
     const spec = { ...service, image: service.image };
     const pools = poolsOfService(args.spec);
@@ -158,6 +181,21 @@ export class Environment extends pulumi.ComponentResource {
       ).url,
     ];
   }
+}
+
+/**
+ * Does anything in the environment carry tags or labels? The check costs a call for every resource, and machines that
+ * exist already, of which there may be a thousand, are no resources of an account or a cluster.
+ */
+function hasTaggable({ hostPools, service }: EnvironmentSpec): boolean {
+  return (
+    service.runtime === "kubernetes" || hostPools.some(({ where }) => where !== "ssh" && where !== "local")
+  );
+}
+
+/** A cluster that others made. */
+function givenCluster({ kubeconfig }: StackConfig): ClusterAccess | undefined {
+  return kubeconfig === undefined ? undefined : { kubeconfig, readyAfter: [] };
 }
 
 function poolsByName(hosts: readonly Hosts[]): pulumi.Output<Record<string, PoolOutputs>> {
@@ -189,14 +227,9 @@ function metal3UserData(args: EnvironmentArgs, pool: Metal3Pool): string {
  *   was built and what can be had
  */
 function planPools(args: EnvironmentArgs): readonly PlannedPool[] {
-  const { spec, config, archives } = args;
+  const { spec, archives } = args;
   const faults: Fault[] = [];
-  if (spec.service.runtime === "kubernetes" && config.kubeconfig === undefined) {
-    faults.push({
-      path: "service.runtime",
-      message: `"kubernetes" needs a cluster: set the stack's key kubeconfig (secret) or clusterStack`,
-    });
-  }
+  faults.push(...clusterSettingFaults(args));
   for (const [index, pool] of spec.hostPools.entries()) {
     const { architecture } = pool.needs;
     const at = `hostPools[${index}]`;
@@ -213,6 +246,30 @@ function planPools(args: EnvironmentArgs): readonly PlannedPool[] {
   faults.push(...planned.faults);
   if (faults.length > 0) throw new InputError(`environment "${spec.name}"`, faults);
   return planned.pools;
+}
+
+/** What stands between the service's cluster and the stack's settings. */
+function clusterSettingFaults({ spec, config }: EnvironmentArgs): readonly Fault[] {
+  if (spec.cluster === undefined) {
+    if (spec.service.runtime !== "kubernetes" || config.kubeconfig !== undefined) return [];
+    const message = `"kubernetes" needs a cluster: give the environment the key cluster, or set the stack's key kubeconfig (secret) or clusterStack`;
+    return [{ path: "service.runtime", message }];
+  }
+  const faults: Fault[] = [];
+  if (config.clusterAdministrators === undefined) {
+    faults.push({
+      path: "cluster",
+      message: `has no administrators: pulumi config set --path 'clusterAdministrators[0]' ARN, of the IAM role that runs pulumi first`,
+    });
+  }
+  if (config.kubeconfig !== undefined) {
+    faults.push({
+      path: "cluster",
+      message:
+        "is the environment's own, and the stack's key kubeconfig or clusterStack names another: remove one",
+    });
+  }
+  return faults;
 }
 
 /** What a pool of racked machines lacks in the stack's settings. */

@@ -22,6 +22,14 @@ const stackConfigSchema = z.strictObject({
   ),
   allowedCidrs: optionalList(z.cidrv4("an IPv4 range as in 10.0.0.0/16")),
   amiId: optionalText(z.string().regex(/^ami-[0-9a-f]{8,17}$/, "an image id as in ami-0123456789abcdef0")),
+  clusterAdministrators: optionalList(
+    z
+      .string()
+      .regex(
+        /^arn:aws(-cn|-us-gov)?:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/,
+        "an IAM role as in arn:aws:iam::123456789012:role/platform",
+      ),
+  ),
   clusterStack: optionalText(
     z.string().regex(/^[\w.-]+(\/[\w.-]+){0,2}$/, "a stack as in organization/project/stack"),
   ),
@@ -51,6 +59,7 @@ export function readStackConfig(): StackConfig {
       subnetIds: config.getObject("subnetIds"),
       allowedCidrs: config.getObject("allowedCidrs"),
       amiId: config.get("amiId"),
+      clusterAdministrators: config.getObject("clusterAdministrators"),
       clusterStack: config.get("clusterStack"),
       bmcCredentials: config.getObject("bmcCredentials"),
     },

@@ -11,6 +11,8 @@ export type OwnerTags = Readonly<Record<(typeof OWNER_TAG_KEYS)[number] | "manag
  */
 export const UNTAGGABLE_AWS_TYPES: ReadonlySet<string> = new Set([
   "aws:autoscaling/schedule:Schedule",
+  "aws:ec2/tag:Tag",
+  "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
   "aws:iam/rolePolicy:RolePolicy",
   "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
   "aws:kms/alias:Alias",

@@ -88,6 +88,7 @@ describe("an environment file", () => {
     expect(faultsOf(run)).toEqual([
       expect.stringMatching(/^hostPools\[0\]\.placement: "cluster" cannot go with a capacity reservation/),
       expect.stringMatching(/^hostPools\[0\]\.spot: spot hosts cannot use a capacity reservation/),
+      expect.stringMatching(/^hostPools\[0\]\.zones: a capacity reservation lies in one zone/),
     ]);
   });
 
@@ -151,10 +152,17 @@ describe("a stack's settings", () => {
         allowedCidrs: '["10.1.0.0/16", "10.2.0.0/16"]',
         amiId: "ami-0fedcba9876543210",
       },
+      invoke: (token, args) =>
+        args["id"] === "subnet-0cccccccccccccccc"
+          ? { id: args["id"], availabilityZone: "us-east-1a", mapPublicIpOnLaunch: false }
+          : answerAccountCalls(token, args),
     });
-    expect(run.exitCode).toBe(0);
-    expect(run.invokes.map((invoke) => invoke.token)).toEqual(["aws:ec2/getVpc:getVpc"]);
-    expect(run.invokes[0]?.args).toMatchObject({ id: "vpc-0fedcba9876543210" });
+    expect(run.exitCode, errorsOf(run)).toBe(0);
+    const asked = (name: string) =>
+      run.invokes.filter(({ token }) => token.endsWith(`:${name}`)).map(({ args }) => args);
+    expect(asked("getVpc")).toMatchObject([{ id: "vpc-0fedcba9876543210" }]);
+    expect(asked("getSubnet")).toMatchObject([{ id: "subnet-0cccccccccccccccc" }]);
+    expect([...asked("getSubnets"), ...asked("getParameter")]).toEqual([]);
     const inputsOf = (type: string) => run.resources.find((resource) => resource.type === type)?.inputs;
     expect(inputsOf("aws:ec2/launchTemplate:LaunchTemplate")).toMatchObject({
       imageId: "ami-0fedcba9876543210",

@@ -2,17 +2,23 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { type Catalogue, loadCatalogue } from "../../../cost/catalogue/catalogue.ts";
 import { type Fault, InputError } from "../../../host-tuning/errors.ts";
-import type { AwsPool, Environment } from "../../environment/environment-spec.ts";
+import type { ClusterSpec } from "../../cluster/cluster-spec.ts";
+import { isNodePool } from "../../environment/cluster-faults.ts";
+import { type AwsPool, type Environment, serviceNamespace } from "../../environment/environment-spec.ts";
 import type { Artifact } from "../../environment/host-archives.ts";
 import { type HostArtifacts, hostUserData } from "../../environment/host-user-data.ts";
 import type { StackConfig } from "../../environment/stack-config.ts";
 import type { OwnerTags } from "../../tags/owner-tags.ts";
+import type { ClusterDetails } from "../../user-data/eks-user-data.ts";
+import { makeEksNodes } from "../eks/eks-nodes.ts";
+import { completeNodeCluster, makeNodeCluster } from "../eks/node-cluster.ts";
+import type { Hosts } from "../hosts.ts";
 import { ArtifactBucket, artifactKey } from "./artifact-bucket.ts";
 import { type AwsAccount, readAwsAccount } from "./aws-account.ts";
 import { AwsHosts } from "./aws-hosts.ts";
 import { EnvironmentKey } from "./environment-key.ts";
-import { hostImage } from "./host-image.ts";
-import { HostRole } from "./host-role.ts";
+import { type Within, hostImage } from "./host-image.ts";
+import { HostRole, type HostRoleArgs } from "./host-role.ts";
 import { confirmLeaders, offeredIn } from "./live-instance-types.ts";
 import { LogBucket } from "./log-bucket.ts";
 import {
@@ -40,14 +46,36 @@ export interface AwsHostPoolsArgs {
 /** Longest name a bucket can have: stands for the real one until the engine knows it. */
 const LONGEST_BUCKET_NAME = "b".repeat(63);
 
-/** All AWS pools of an environment, and what they share: key, buckets, role and the place in the network. */
+/** A cluster's own certificate, of 1.1 KiB; half as much again. A multiple of four, as base64 is. */
+const CERTIFICATE_BASE64_LENGTH = 2200;
+
+/** What all pools are made from. */
+interface Shared {
+  readonly args: AwsHostPoolsArgs;
+  readonly account: pulumi.Output<AwsAccount>;
+  readonly catalogue: Catalogue;
+  readonly bucket: ArtifactBucket;
+  readonly hostRole: HostRoleArgs;
+  readonly within: Within;
+}
+
+/** A cluster that its environment made, for what runs on it. */
+export interface ClusterAccess {
+  readonly kubeconfig: pulumi.Output<string>;
+  /** What has to be there before a pod can run: administrators, nodes, name lookup. */
+  readonly readyAfter: readonly pulumi.Resource[];
+}
+
+/** All AWS pools of an environment, and what they share: key, buckets, role, cluster and the place in the network. */
 export class AwsHostPools extends pulumi.ComponentResource {
-  readonly hosts: readonly AwsHosts[];
+  readonly hosts: readonly Hosts[];
+  /** Undefined where the environment has no cluster of its own. */
+  readonly cluster: ClusterAccess | undefined;
 
   constructor(name: string, args: AwsHostPoolsArgs, opts: pulumi.ComponentResourceOptions) {
     super("bedplate:index:AwsHostPools", name, {}, opts);
     const { tags, config } = args;
-    const { region, protection, service, schedule } = args.environment;
+    const { region, protection, cluster: spec } = args.environment;
     const provider = new aws.Provider(
       name,
       {
@@ -73,40 +101,81 @@ export class AwsHostPools extends pulumi.ComponentResource {
       },
       within,
     );
-    const role = new HostRole(
-      `${name}-host`,
-      { bucketArn: bucket.arn, keyArn: key.arn, partition, region, tags },
-      within,
-    );
+    const hostRole = { bucketArn: bucket.arn, keyArn: key.arn, partition, region, tags };
+    const shared = { args, account, catalogue: loadCatalogue(region), bucket, hostRole, within };
+    const nodes = spec === undefined ? undefined : this.#makeCluster(name, spec, shared);
+    this.hosts = [...this.#makePlainHosts(name, shared), ...(nodes?.hosts ?? [])];
+    this.cluster = nodes?.access;
+    this.registerOutputs({ artifactBucket: bucket.bucketName });
+  }
 
-    const catalogue = loadCatalogue(region);
-    this.hosts = args.pools.map((planned) => {
-      const { pool, artifacts } = planned;
-      const selection = account.apply((found) => this.#select(planned, catalogue, found, within));
+  #makePlainHosts(name: string, shared: Shared): readonly Hosts[] {
+    const { args, hostRole, within } = shared;
+    const { environment, config, tags } = args;
+    const pools = args.pools.filter(({ pool }) => !isNodePool(pool));
+    if (pools.length === 0) return [];
+    const { instanceProfileArn } = new HostRole(`${name}-host`, hostRole, within);
+    const { runtime, port } = environment.service;
+    return pools.map((planned) => {
+      const { pool } = planned;
       const hostsName = `${name}-${pool.name}`;
+      const imageId = hostImage(hostsName, { pool, amiId: config.amiId, tags }, within);
       return new AwsHosts(
         hostsName,
         {
+          ...this.#commonOf(planned, shared),
           pool,
-          account,
-          selection,
-          imageId: hostImage(hostsName, { pool, amiId: config.amiId, tags }, within),
-          instanceProfileArn: role.instanceProfileArn,
-          keyArn: key.arn,
-          ...(service.runtime === "systemd" ? { servicePort: service.port } : {}),
-          ...(config.allowedCidrs === undefined ? {} : { allowedCidrs: config.allowedCidrs }),
-          ...(schedule.running === undefined ? {} : { running: schedule.running }),
-          protection,
-          userData: bucket.bucketName.apply(
-            (bucketName) => hostUserData(args.environment, pool, artifacts, s3UrlIn(bucketName)).encoded,
-          ),
-          bootsAfter: bucket.objects,
-          tags,
+          launch: { imageId, instanceProfileArn },
+          ...(runtime === "systemd" ? { servicePort: port } : {}),
         },
         within,
       );
     });
-    this.registerOutputs({ artifactBucket: bucket.bucketName });
+  }
+
+  #makeCluster(
+    name: string,
+    spec: ClusterSpec,
+    shared: Shared,
+  ): { readonly hosts: readonly Hosts[]; readonly access: ClusterAccess } {
+    const { args, account, hostRole, within } = shared;
+    const { environment } = args;
+    const administrators = args.config.clusterAdministrators ?? [];
+    const clusterArgs = { environment, spec, account, administrators, hostRole };
+    const joins = makeNodeCluster(name, clusterArgs, within);
+    const hosts = args.pools.flatMap((planned) => {
+      const { pool } = planned;
+      if (!isNodePool(pool)) return [];
+      const common = this.#commonOf(planned, shared, joins.cluster.details);
+      return [makeEksNodes(`${name}-${pool.name}`, { ...common, environment, pool, joins }, within)];
+    });
+    const addons = completeNodeCluster(name, joins, clusterArgs, hosts, within);
+    const { cluster } = joins;
+    return { hosts, access: { kubeconfig: cluster.kubeconfig, readyAfter: [cluster, ...hosts, ...addons] } };
+  }
+
+  /** What every pool of hosts is made with, whatever joins or serves. */
+  #commonOf(planned: PlannedPool, shared: Shared, cluster?: pulumi.Output<ClusterDetails>) {
+    const { args, account, catalogue, bucket, hostRole, within } = shared;
+    const { environment, config, tags } = args;
+    const { schedule, protection } = environment;
+    const { pool, artifacts } = planned;
+    return {
+      account,
+      selection: account.apply((found) => this.#select(planned, catalogue, found, within)),
+      keyArn: hostRole.keyArn,
+      ...(config.allowedCidrs === undefined ? {} : { allowedCidrs: config.allowedCidrs }),
+      ...(schedule.running === undefined ? {} : { running: schedule.running }),
+      protection,
+      userData: pulumi
+        .all([bucket.bucketName, cluster])
+        .apply(
+          ([bucketName, details]) =>
+            hostUserData(environment, pool, artifacts, s3UrlIn(bucketName), details).encoded,
+        ),
+      bootsAfter: bucket.objects,
+      tags,
+    };
   }
 
   /**
@@ -169,7 +238,7 @@ function userDataFaults(
   at: string,
 ): readonly Fault[] {
   try {
-    hostUserData(environment, pool, artifacts, s3UrlIn(LONGEST_BUCKET_NAME));
+    hostUserData(environment, pool, artifacts, s3UrlIn(LONGEST_BUCKET_NAME), longestDetails(environment));
     return [];
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
@@ -178,6 +247,16 @@ function userDataFaults(
       message: `user data${fault.path === "" ? "" : ` ${fault.path}`}: ${fault.message}`,
     }));
   }
+}
+
+/** Stands for the cluster until the engine knows it: as long as what EKS answers, which is much the same everywhere. */
+function longestDetails(environment: Environment): ClusterDetails {
+  return {
+    name: serviceNamespace(environment),
+    apiServerEndpoint: `https://${"0".repeat(32)}.${"x".repeat(8)}.${environment.region}.eks.amazonaws.com.cn`,
+    certificateAuthority: "A".repeat(CERTIFICATE_BASE64_LENGTH),
+    cidr: "255.255.255.255/32",
+  };
 }
 
 function s3UrlIn(bucketName: string): (artifact: Artifact) => string {

@@ -12,6 +12,8 @@ export interface AwsHostsArgs extends Omit<HostTemplateArgs, "launch" | "securit
   readonly launch: HostLaunch;
   /** Groups that the hosts have beside their own: a cluster's. */
   readonly moreSecurityGroupIds?: readonly pulumi.Input<string>[];
+  /** Of instances and of what is launched with them, beside the owner's. No security group has them. */
+  readonly instanceTags?: Readonly<Record<string, string>>;
   readonly account: pulumi.Output<AwsAccount>;
   /** Undefined where the service is not a unit of the host. */
   readonly servicePort?: number;
@@ -58,7 +60,8 @@ export class AwsHosts extends pulumi.ComponentResource implements Hosts {
       { parent: this },
     );
     const securityGroupIds = [firewall.id, ...(args.moreSecurityGroupIds ?? [])];
-    const template = makeHostTemplate(name, { ...args, securityGroupIds }, { parent: this });
+    const tags = { ...args.tags, ...args.instanceTags };
+    const template = makeHostTemplate(name, { ...args, securityGroupIds, tags }, { parent: this });
     const group = this.#makeGroup(name, args, template);
     if (args.running !== undefined) this.#makeSchedule(name, pool, args.running, group);
     this.addresses = pulumi.output([]);
@@ -91,7 +94,7 @@ export class AwsHosts extends pulumi.ComponentResource implements Hosts {
           ? {}
           : { warmPool: { poolState: "Stopped", minSize: pool.warmPool.count } }),
         instanceRefresh: { strategy: "Rolling", preferences: { ...refreshBounds(pool), autoRollback: true } },
-        tags: autoScalingTags({ ...args.tags, Name: name }),
+        tags: autoScalingTags({ ...args.tags, ...args.instanceTags, Name: name }),
       },
       {
         parent: this,

@@ -28,6 +28,12 @@ export interface HostImageArgs {
   readonly tags: OwnerTags;
 }
 
+/** A place in the environment, and the account's provider by name: functions take none from a parent. */
+export interface Within {
+  readonly parent: pulumi.Resource;
+  readonly provider: pulumi.ProviderResource;
+}
+
 /**
  * The image of a pool's hosts. One that nobody named is looked up once and then kept, in a parameter of the environment's
  * own: AWS moves what it publishes every week or two, and each move would replace every host at the next `up`. A later
@@ -36,7 +42,7 @@ export interface HostImageArgs {
 export function hostImage(
   name: string,
   { pool, tags, amiId, source = imageParameter(pool.needs) }: HostImageArgs,
-  opts: { readonly parent: pulumi.Resource; readonly provider: pulumi.ProviderResource },
+  opts: Within,
 ): pulumi.Output<string> {
   const named = pool.image.amiId ?? amiId;
   if (named !== undefined) return pulumi.output(named);

@@ -125,26 +125,31 @@ describeWith([program("ssh", "apt-get install openssh-client", "-V")], "ssh's co
       fc.stringMatching(/^[A-Za-z0-9.:_%@~/ -]{1,16}$/),
       fc.constantFrom("%h", "${HOME}", "a\tb", "match exec id", "~/x y"),
     );
+    const address = text.filter((value) => isRight({ address: value }));
+    const user = text.filter((value) => isRight({ user: value }));
+    const identityFile = text
+      .map((value) => `/k/${value}`)
+      .filter((value) => isRight({ identityFile: value }));
     const asked = asSshReads({});
     fc.assert(
-      fc.property(text, text, fc.option(text, { nil: undefined }), (address, user, identity) => {
-        const identityFile = identity === undefined ? {} : { identityFile: `/k/${identity}` };
-        const fields = { address, user, ...identityFile };
-        fc.pre(isRight(fields));
-        const read = asSshReads(fields);
-        // ssh writes numbers as addresses, "0" as 0.0.0.0, and names in lower case.
-        if (/^[g-z]/i.test(address)) expect(read.get("hostname")).toBe(address.toLowerCase());
-        expect(read.get("user")).toBe(user);
-        for (const option of [
-          "proxycommand",
-          "proxyjump",
-          "localcommand",
-          "stricthostkeychecking",
-          "batchmode",
-        ]) {
-          expect(read.get(option)).toBe(asked.get(option));
-        }
-      }),
+      fc.property(
+        fc.record({ address, user, identityFile }, { requiredKeys: ["address", "user"] }),
+        (fields) => {
+          const read = asSshReads(fields);
+          // ssh writes numbers as addresses, "0" as 0.0.0.0, and names in lower case.
+          if (/^[g-z]/i.test(fields.address)) expect(read.get("hostname")).toBe(fields.address.toLowerCase());
+          expect(read.get("user")).toBe(fields.user);
+          for (const option of [
+            "proxycommand",
+            "proxyjump",
+            "localcommand",
+            "stricthostkeychecking",
+            "batchmode",
+          ]) {
+            expect(read.get(option)).toBe(asked.get(option));
+          }
+        },
+      ),
       { numRuns: 60 },
     );
   });
