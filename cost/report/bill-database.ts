@@ -6,10 +6,14 @@ import type { Bill } from "./bill-file.ts";
 /** One row of an answer, as DuckDB's JSON form gives it: decimals and big integers are text. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** DuckDB in this process, open on one bill and on nothing else. */
-export interface BillDatabase {
-  run(sql: string): Promise<void>;
+/** What answers queries on a bill: all that a report reads once the bill is open. */
+export interface BillQueries {
   rows(sql: string): Promise<readonly Row[]>;
+}
+
+/** DuckDB in this process, open on one bill and on nothing else. */
+export interface BillDatabase extends BillQueries {
+  run(sql: string): Promise<void>;
 }
 
 /** A text of `sql/`, beside this file. */

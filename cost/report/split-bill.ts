@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { BillDatabase } from "./bill-database.ts";
+import type { BillQueries } from "./bill-database.ts";
 import { parseDecimal } from "../money/exact-decimal.ts";
 import { bucketSchema, reasonSchema } from "./cost-report.ts";
 import {
@@ -92,28 +92,28 @@ export type SplitLine = z.output<typeof splitLineSchema>;
 export type BillTotal = z.output<typeof billTotalSchema>;
 
 export async function readSplitLines(
-  database: BillDatabase,
+  database: BillQueries,
   settings: SqlSettings,
 ): Promise<readonly SplitLine[]> {
   return z.array(splitLineSchema).parse(await database.rows(renderCostLinesSql(settings)));
 }
 
 export async function readBillTotals(
-  database: BillDatabase,
+  database: BillQueries,
   settings: Pick<SqlSettings, "month" | "scale">,
 ): Promise<readonly BillTotal[]> {
   return z.array(billTotalSchema).parse(await database.rows(renderBillTotalsSql(settings)));
 }
 
 export async function readCommitments(
-  database: BillDatabase,
+  database: BillQueries,
   settings: Pick<SqlSettings, "month" | "scale">,
 ): Promise<readonly CommitmentTotal[]> {
   return z.array(commitmentSchema).parse(await database.rows(renderCommitmentsSql(settings)));
 }
 
 export async function readNodes(
-  database: BillDatabase,
+  database: BillQueries,
   settings: Pick<SqlSettings, "month" | "scale">,
 ): Promise<readonly NodeTotal[]> {
   return z.array(nodeSchema).parse(await database.rows(renderNodesSql(settings)));
@@ -122,7 +122,7 @@ export async function readNodes(
 const tagKeySchema = z.array(z.object({ spelling: z.string(), lines: countSchema }));
 
 /** Every tag key of the bill as it is spelled there, the most used first. */
-export async function readTagKeys(database: BillDatabase): Promise<z.output<typeof tagKeySchema>> {
+export async function readTagKeys(database: BillQueries): Promise<z.output<typeof tagKeySchema>> {
   return tagKeySchema.parse(
     await database.rows(
       `select u.k as spelling, sum(lines) as lines
@@ -136,7 +136,7 @@ export async function readTagKeys(database: BillDatabase): Promise<z.output<type
 const monthSchema = z.array(z.object({ month: z.string() }));
 
 /** The billing periods that the file has, by their first month. */
-export async function readBillingMonths(database: BillDatabase): Promise<readonly string[]> {
+export async function readBillingMonths(database: BillQueries): Promise<readonly string[]> {
   const rows = await database.rows(
     "select distinct substr(BillingPeriodStart, 1, 7) as month from bill order by month",
   );

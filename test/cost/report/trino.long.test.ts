@@ -1,0 +1,143 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { allocationRulesSchema } from "../../../cost/allocation/allocation-rules.ts";
+import { generateMonth } from "../../../cost/generate/generate-month.ts";
+import { type BillQueries, sqlName, sqlText, withBillDatabase } from "../../../cost/report/bill-database.ts";
+import { withBill } from "../../../cost/report/bill-file.ts";
+import { openBill } from "../../../cost/report/read-bill.ts";
+import type { SqlSettings } from "../../../cost/report/render-sql.ts";
+import { reportKey } from "../../../cost/report/report-key.ts";
+import {
+  readBillTotals,
+  readCommitments,
+  readNodes,
+  readSplitLines,
+  readTagKeys,
+} from "../../../cost/report/split-bill.ts";
+import { MOTO_SERVER } from "../../../tools/moto/get-server.ts";
+import { startMoto } from "../../../tools/moto/start-server.ts";
+import { TRINO_FOLDER, TRINO_VERSION } from "../../../tools/trino/get-server.ts";
+import { startTrino } from "../../../tools/trino/start-server.ts";
+import { describeWith, file } from "../../helpers/needs.ts";
+import { openTrinoBill, queryTrino } from "../../helpers/trino.ts";
+
+const TRINO = file(TRINO_FOLDER, `Trino ${TRINO_VERSION}`, "node tools/trino/get-server.ts");
+const MOTO = file(MOTO_SERVER, "moto's server", "node tools/moto/get-server.ts");
+
+/** Minutes on a machine that does other things too. */
+const LIMIT_MILLIS = 900_000;
+const ROWS = 200_000;
+const BUCKET = "bill";
+
+interface Server {
+  readonly host: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Trino's name for the type of a Parquet column, by DuckDB's. */
+function trinoType(type: string): string {
+  return type === "TIMESTAMP" ? "timestamp(3)" : type.toLowerCase();
+}
+
+/** What the report reads of a bill, whichever database it asks. */
+async function answersOf(database: BillQueries, ask: Omit<SqlSettings, "tagKeys">) {
+  const tagKeys = await readTagKeys(database);
+  const settings = { ...ask, tagKeys: tagKeys.map(({ spelling }) => spelling) };
+  return {
+    tagKeys,
+    lines: await readSplitLines(database, settings),
+    totals: await readBillTotals(database, settings),
+    commitments: await readCommitments(database, settings),
+    nodes: await readNodes(database, settings),
+  };
+}
+
+describeWith([TRINO, MOTO], `the report's SQL on Trino ${TRINO_VERSION}`, () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "bedplate-trino-bill-"));
+  let moto: Server;
+  let trino: Server;
+
+  async function put(name: string, body: Buffer<ArrayBuffer> | null): Promise<void> {
+    const response = await fetch(`http://${moto.host}/${BUCKET}${name}`, { method: "PUT", body });
+    if (!response.ok) throw new Error(`S3 PUT ${name}: ${response.status} ${await response.text()}`);
+  }
+
+  beforeAll(async () => {
+    moto = await startMoto();
+    await put("", null);
+    trino = await startTrino({ endpoint: `http://${moto.host}`, bucket: BUCKET });
+    await queryTrino(trino.host, `create schema hive.bill with (location = 's3://${BUCKET}/schema')`);
+  }, LIMIT_MILLIS);
+  afterAll(async () => {
+    await trino?.stop();
+    await moto?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it.each(["cur2", "focus-1.2"] as const)(
+    "gives the same numbers of %s as on DuckDB, to the last digit",
+    async (kind) => {
+      const out = path.join(folder, kind);
+      await generateMonth({
+        kind,
+        format: "parquet",
+        rows: ROWS,
+        seed: 3,
+        month: "2026-07",
+        deliveries: 1,
+        out,
+      });
+      const table = kind.replace(/\W/g, "_");
+      const files = readdirSync(out, { recursive: true, encoding: "utf8" }).filter((name) =>
+        name.endsWith(".parquet"),
+      );
+      for (const [index, name] of files.entries()) {
+        await put(`/${table}/${index}.parquet`, readFileSync(path.join(out, name)));
+      }
+      const rules = allocationRulesSchema.parse({
+        apiVersion: "bedplate/v1",
+        kind: "AllocationRules",
+        idle: { nodes: { gpu: "shown", cpu: "kept" }, reservations: "kept" },
+        rules: [
+          { name: "search", cost: { tags: { Team: ["search"] }, regions: ["us-east-1"] } },
+          { name: "tax", cost: { reasons: ["tax"] }, split: { by: "even" } },
+        ],
+      });
+      const ask = {
+        key: reportKey("team", undefined),
+        month: "2026-07",
+        scale: 12,
+        ownership: [],
+        rules,
+        items: [],
+      };
+      const onDuckDB = await withBill(out, (bill) =>
+        withBillDatabase(bill, undefined, async (database) => {
+          await openBill(database, bill, ["Tags"]);
+          const [first] = bill.files;
+          const columns = await database.rows(
+            `describe select * from read_parquet(${sqlText(first?.readablePath ?? "")}, hive_partitioning = false)`,
+          );
+          const typed = columns.map(
+            ({ column_name: name, column_type: type }) =>
+              `${sqlName(String(name))} ${trinoType(String(type))}`,
+          );
+          await queryTrino(
+            trino.host,
+            `create table hive.bill.${table} (${typed.join(", ")}) with (external_location = 's3://${BUCKET}/${table}', format = 'PARQUET')`,
+          );
+          return await answersOf(database, ask);
+        }),
+      );
+      expect(onDuckDB.totals[0]?.line_count).toBeGreaterThanOrEqual(ROWS);
+      expect(onDuckDB.lines.length).toBeGreaterThan(100);
+      const bill = await openTrinoBill({ host: trino.host, catalog: "hive", schema: "bill", table }, [
+        "Tags",
+      ]);
+      expect(await answersOf(bill, ask)).toEqual(onDuckDB);
+    },
+    LIMIT_MILLIS,
+  );
+});
