@@ -43,13 +43,15 @@ export interface ClusterAddonsArgs {
   readonly tags: OwnerTags;
   /** Those that run on every node, before there is one; or the others, which need nodes to run on. */
   readonly kind: "daemons" | "workloads";
+  /** What has to be there before them. */
+  readonly after: readonly pulumi.Resource[];
 }
 
 /** Makes the add-ons of one kind, each with a role of its own where it calls AWS. */
 export function makeClusterAddons(
   name: string,
   args: ClusterAddonsArgs,
-  opts: pulumi.CustomResourceOptions,
+  opts: Pick<pulumi.CustomResourceOptions, "parent" | "provider">,
 ): readonly aws.eks.Addon[] {
   return Object.entries(ADDONS)
     .filter(([, { isDaemon }]) => isDaemon === (args.kind === "daemons"))
@@ -61,7 +63,7 @@ function makeAddon(
   addonName: ClusterAddon,
   { identity, configuration }: AddonNeeds,
   args: ClusterAddonsArgs,
-  opts: pulumi.CustomResourceOptions,
+  opts: Pick<pulumi.CustomResourceOptions, "parent" | "provider">,
 ): aws.eks.Addon {
   const { clusterName, spec, tags } = args;
   return new aws.eks.Addon(
@@ -85,7 +87,7 @@ function makeAddon(
           }),
       tags,
     },
-    opts,
+    { ...opts, dependsOn: [...args.after] },
   );
 }
 
@@ -93,7 +95,7 @@ function makeAddon(
 function defaultVersion(
   addonName: ClusterAddon,
   { kubernetesVersion }: ClusterSpec,
-  opts: pulumi.InvokeOutputOptions,
+  opts: pulumi.InvokeOptions,
 ): pulumi.Output<string> {
   return aws.eks.getAddonVersionOutput({ addonName, kubernetesVersion, mostRecent: false }, opts).version;
 }
@@ -103,7 +105,7 @@ function makeAddonRole(
   name: string,
   identity: NonNullable<AddonNeeds["identity"]>,
   { partition, tags }: ClusterAddonsArgs,
-  opts: pulumi.CustomResourceOptions,
+  opts: Pick<pulumi.CustomResourceOptions, "parent" | "provider">,
 ): aws.iam.Role {
   const role = new aws.iam.Role(
     name,

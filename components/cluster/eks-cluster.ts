@@ -12,6 +12,9 @@ export interface EksClusterArgs {
   readonly spec: ClusterSpec;
   readonly region: string;
   readonly partition: pulumi.Input<string>;
+  readonly vpcId: pulumi.Input<string>;
+  /** Who may reach the API's private address. */
+  readonly vpcCidr: pulumi.Input<string>;
   readonly subnetIds: pulumi.Input<string[]>;
   /** IAM roles that administer it; the one that runs this program has to be among them. */
   readonly administrators: readonly string[];
@@ -59,6 +62,7 @@ export class EksCluster extends pulumi.ComponentResource {
         roleArn: role.roleArn,
         vpcConfig: {
           subnetIds: args.subnetIds,
+          securityGroupIds: [this.#makeApiFirewall(name, args).id],
           endpointPrivateAccess: true,
           endpointPublicAccess: isPublic,
           ...(isPublic ? { publicAccessCidrs: spec.publicAccessCidrs } : {}),
@@ -93,7 +97,7 @@ export class EksCluster extends pulumi.ComponentResource {
     const { partition } = args;
     this.nodesAfter = makeClusterAddons(
       name,
-      { clusterName: cluster.name, spec, partition, tags, kind: "daemons" },
+      { clusterName: cluster.name, spec, partition, tags, kind: "daemons", after: [] },
       child,
     );
     this.registerOutputs({ clusterName: this.clusterName, kubeconfig: this.kubeconfig });
@@ -127,6 +131,36 @@ export class EksCluster extends pulumi.ComponentResource {
       { parent: this },
     );
     return { roleArn: role.arn, attachment };
+  }
+
+  /**
+   * Lets the VPC come to the API, where IAM decides who is let in: EKS' own group lets in nodes alone, and whoever runs this
+   * program is none. Of the control plane only; nodes have EKS' group, and not this one.
+   */
+  #makeApiFirewall(
+    name: string,
+    { vpcId, vpcCidr, clusterName, ...args }: EksClusterArgs,
+  ): aws.ec2.SecurityGroup {
+    const tags = { ...args.tags, Name: `${name}-api` };
+    const group = new aws.ec2.SecurityGroup(
+      `${name}-api`,
+      { vpcId, description: `API of cluster ${clusterName}`, tags },
+      { parent: this },
+    );
+    new aws.vpc.SecurityGroupIngressRule(
+      `${name}-api`,
+      {
+        securityGroupId: group.id,
+        description: "Kubernetes API",
+        ipProtocol: "tcp",
+        fromPort: 443,
+        toPort: 443,
+        cidrIpv4: vpcCidr,
+        tags,
+      },
+      { parent: this },
+    );
+    return group;
   }
 
   /** EKS makes this group itself and gives it none of the cluster's tags. */

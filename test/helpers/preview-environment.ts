@@ -41,7 +41,13 @@ export function answerAccountCalls(
     case "aws:ec2/getSubnets:getSubnets":
       return { ids: ["subnet-0aaaaaaaaaaaaaaa0", "subnet-0bbbbbbbbbbbbbbb0"] };
     case "aws:ssm/getParameter:getParameter":
-      return { value: "ami-0123456789abcdef0" };
+      return {
+        value: String(args["name"]).endsWith("/release_version")
+          ? "1.35.2-20261103"
+          : "ami-0123456789abcdef0",
+      };
+    case "aws:eks/getAddonVersion:getAddonVersion":
+      return { version: `v1.0.0-eksbuild.${String(args["addonName"]).length}` };
     default:
       return undefined;
   }
@@ -85,6 +91,8 @@ export function previewEnvironment(stack: string, args: Partial<ProgramArgs> = {
     ...(args.isPreview === undefined ? {} : { isPreview: args.isPreview }),
     ...(args.program === undefined ? {} : { program: args.program }),
     ...(args.outputsOf === undefined ? {} : { outputsOf: args.outputsOf }),
+    // EKS makes a security group of its own, and says which in the settings that it was given.
+    filledInWhenMade: (type) => (type === "aws:eks/cluster:Cluster" ? ["vpcConfig"] : []),
   });
 }
 

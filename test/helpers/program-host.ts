@@ -10,7 +10,7 @@ import resourceRpc from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import resourceProto from "@pulumi/pulumi/proto/resource_pb.js";
 import emptyProto from "google-protobuf/google/protobuf/empty_pb.js";
 import structProto from "google-protobuf/google/protobuf/struct_pb.js";
-import { type Decoded, UNKNOWN, decode } from "./program-values.ts";
+import { type Decoded, UNKNOWN, UNKNOWN_SENTINEL, decode } from "./program-values.ts";
 
 /**
  * The engine's side of a Pulumi program, without an engine: a gRPC ResourceMonitor and Engine that the program host
@@ -86,6 +86,8 @@ export interface ProgramArgs {
   readonly read?: (type: string, id: string) => Record<string, unknown> | undefined;
   /** Outputs of a created resource over its inputs, in an up. */
   readonly outputsOf?: (type: string, name: string) => Record<string, unknown>;
+  /** Of outputs that are inputs as well, those of which a preview does not know all: what is made fills them in. */
+  readonly filledInWhenMade?: (type: string) => readonly string[];
   readonly timeoutMillis?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -226,7 +228,10 @@ class Recorder {
     response.setUrn(urn);
     const isPreview = this.#args.isPreview ?? true;
     if (request.getCustom() && !isPreview) response.setId(`${request.getName()}-id`);
-    const extra = isPreview ? {} : (this.#args.outputsOf?.(request.getType(), request.getName()) ?? {});
+    const filledIn = this.#args.filledInWhenMade?.(request.getType()) ?? [];
+    const extra = isPreview
+      ? Object.fromEntries(filledIn.map((key) => [key, UNKNOWN_SENTINEL]))
+      : (this.#args.outputsOf?.(request.getType(), request.getName()) ?? {});
     response.setObject(
       request.getCustom()
         ? structProto.Struct.fromJavaScript({ ...inputs.toJavaScript(), ...extra } as JsonObject)

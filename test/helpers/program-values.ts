@@ -6,7 +6,7 @@
 /** Stands for a value that a preview does not know yet. */
 export const UNKNOWN = "(known after up)";
 
-const UNKNOWN_SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+export const UNKNOWN_SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const KINDS = {
   secret: "1b47061264138c4ac30d75fd1eb44270",

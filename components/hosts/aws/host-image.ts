@@ -28,7 +28,7 @@ export interface HostImageArgs {
   readonly tags: OwnerTags;
 }
 
-/** A place in the environment, and the account's provider by name: functions take none from a parent. */
+/** A place in the environment, and the account's provider beside it: the parent has made it, and does not hand it on. */
 export interface Within {
   readonly parent: pulumi.Resource;
   readonly provider: pulumi.ProviderResource;

@@ -1,10 +1,10 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { makeClusterAddons } from "../../cluster/cluster-addons.ts";
 import type { ClusterSpec } from "../../cluster/cluster-spec.ts";
 import { EksCluster } from "../../cluster/eks-cluster.ts";
 import { nodePools } from "../../environment/cluster-faults.ts";
 import { type Environment, serviceNamespace } from "../../environment/environment-spec.ts";
-import type { AwsAccount } from "../aws/aws-account.ts";
+import type { AwsAccount, Subnet } from "../aws/aws-account.ts";
 import { HostRole, type HostRoleArgs } from "../aws/host-role.ts";
 import type { Hosts } from "../hosts.ts";
 import { NODE_POLICIES, makeNodeEntry } from "./eks-nodes.ts";
@@ -42,7 +42,9 @@ export function makeNodeCluster(
       spec,
       region,
       partition,
-      subnetIds: account.subnets.apply((subnets) => subnets.map(({ id }) => id)),
+      vpcId: account.vpcId,
+      vpcCidr: account.vpcCidr,
+      subnetIds: account.subnets.apply(subnetsOfControlPlane),
       administrators: args.administrators,
       keyArn,
       protection: environment.protection,
@@ -61,6 +63,17 @@ export function makeNodeCluster(
   };
 }
 
+/** @throws {pulumi.RunError} where they lie in one zone: EKS stands in two at least */
+function subnetsOfControlPlane(subnets: readonly Subnet[]): string[] {
+  const zones = new Set(subnets.map(({ zone }) => zone));
+  if (zones.size < 2) {
+    throw new pulumi.RunError(
+      `Cannot make an EKS cluster in ${[...zones].join() || "no zone"}: it stands in two zones at least; name subnets of both in the stack's key subnetIds`,
+    );
+  }
+  return subnets.map(({ id }) => id);
+}
+
 /** Makes the add-ons that need nodes to run on. */
 export function completeNodeCluster(
   name: string,
@@ -72,7 +85,7 @@ export function completeNodeCluster(
   const { partition, tags } = hostRole;
   return makeClusterAddons(
     `${name}-cluster`,
-    { clusterName: cluster.clusterName, spec, partition, tags, kind: "workloads" },
-    { ...opts, dependsOn: [...nodes] },
+    { clusterName: cluster.clusterName, spec, partition, tags, kind: "workloads", after: nodes },
+    opts,
   );
 }
