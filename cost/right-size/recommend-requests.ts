@@ -27,11 +27,11 @@ const DAY_SECONDS = 86_400;
 const MIB = 1024 * 1024;
 
 export const REQUEST_POLICY: RequestPolicy = {
-  cpuPercentile: 0.95,
-  cpuMargin: 1.15,
+  cpuPercentile: 0.99,
+  cpuMargin: 1.05,
   memoryPercentile: 1,
-  memoryMargin: 1.15,
-  halfLifeSeconds: 7 * DAY_SECONDS,
+  memoryMargin: 1.25,
+  halfLifeSeconds: 3 * DAY_SECONDS,
   horizonDays: 7,
 };
 
