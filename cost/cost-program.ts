@@ -7,6 +7,7 @@ import { addGenerateVerb } from "./generate/generate-verb.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
 import { USAGE_METRICS } from "./right-size/usage-metrics.ts";
+import type { UnitCostOptions } from "./unit-cost/run-unit-cost.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
 
 /** What the cost verbs need of the program around them. */
@@ -137,6 +138,7 @@ Exit codes: 0 compared, 1 over budget (with --fail-over-budget), 2 bad input`,
       );
     });
   addRightSizeVerb(cost, parts);
+  addUnitCostVerb(cost, parts);
 }
 
 /** Options of the verbs that read measured use. */
@@ -191,6 +193,50 @@ Exit codes: 0 looked at, 2 bad input`,
       await runVerb(
         frame(options),
         async () => await (await import("./right-size/run-right-size.ts")).runRightSize(options, parts),
+      );
+    });
+}
+
+function addUnitCostVerb(cost: Command, parts: EnvironmentParts): void {
+  withOutput(
+    cost
+      .command("unit-cost")
+      .description(
+        "what a million tool calls cost, by team and tool, from the bill and the service's counters",
+      )
+      .requiredOption("--env <name or file...>", "environments of stacks/, or YAML or JSON files")
+      .requiredOption("--input <path>", "the bill, as for cost report")
+      .requiredOption("--usage <address>", "the Prometheus that scrapes the service's /metrics")
+      .option("--usage-token-file <file>", "a bearer token for the Prometheus, sent over https alone")
+      .option("--month <month>", "one billing period of the bill, as in 2026-07")
+      .option("--tag-key <key>", "the tag that holds the environment, where it is called otherwise")
+      .option("--by <label>", "the label to split by, as tenant where your service has one", "tool")
+      .option(
+        "--histogram <name>",
+        "a histogram of the time in a tool, where your service calls it otherwise",
+        "mcp_tool_call_duration_seconds",
+      )
+      .option(
+        "--job <name>",
+        "runtime systemd: the job that scrapes the service; its owner.service without it",
+      )
+      .option("--price-per-million <amount>", "what a million calls are sold at: prints the margin"),
+    ["table", "json", "csv"],
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ bedplate cost unit-cost --env prod --input cur/ --month 2026-07 --usage http://127.0.0.1:9090
+  $ bedplate cost unit-cost --env prod --env staging --input focus.parquet --usage https://prometheus.example.com \\
+      --usage-token-file token --price-per-million 25.00 --format json
+
+Exit codes: 0 divided, 2 bad input`,
+    )
+    .action(async (options: UnitCostOptions) => {
+      await runVerb(
+        frame(options),
+        async () => await (await import("./unit-cost/run-unit-cost.ts")).runUnitCost(options, parts),
       );
     });
 }

@@ -1,10 +1,12 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
+import { renderSimulationPage } from "../bench/right-size/simulation-results.ts";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
 import { hostRankingSchema } from "../components/hosts/aws/host-ranking.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { estimateDiffSchema } from "../cost/estimate/estimate-diff.ts";
+import { unitCostSchema } from "../cost/unit-cost/unit-cost.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
 import { allocationRulesSchema } from "../cost/allocation/allocation-rules.ts";
 import { ownersFileSchema } from "../cost/owners/owners-file.ts";
@@ -38,6 +40,7 @@ const CONTRACTS = [
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
   { file: "cost-estimate-diff", schema: estimateDiffSchema, io: "output" },
   { file: "cost-variance", schema: costVarianceSchema, io: "output" },
+  { file: "unit-cost", schema: unitCostSchema, io: "output" },
   { file: "right-sizing", schema: rightSizeReportSchema, io: "output" },
   { file: "commitments", schema: commitmentsSchema, io: "input" },
 ] as const;
@@ -51,6 +54,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ...schemas,
     ["docs/knobs.md", renderKnobs(KNOBS)],
+    ["docs/right-size-simulation.md", renderSimulationPage()],
     ["docs/coverage.md", renderCoverage(KNOBS, DECLINED)],
   ]);
 }

@@ -14,9 +14,13 @@ import type { CostReport, CurrencyReport } from "../report/cost-report.ts";
 import { foldTagValue } from "../report/tag-spelling.ts";
 import type { CostVariance, VarianceRow } from "./cost-variance.ts";
 
-/** The currency that the estimates are in, of a bill split by environment. */
-function currencyOf(report: CostReport, estimates: readonly CostEstimate[]): CurrencyReport {
-  const wanted = [...new Set(estimates.map((estimate) => estimate.currency))];
+/**
+ * The part of a bill split by environment that is in the environments' currency.
+ *
+ * @throws {InputError} when they have several, or one that the bill has not: nothing is converted
+ */
+export function currencyOf(report: CostReport, currencies: readonly string[]): CurrencyReport {
+  const wanted = [...new Set(currencies)];
   const [currency, ...others] = wanted;
   if (currency === undefined || others.length > 0) {
     const message = `the environments are in ${wanted.join(" and ") || "no currency"}: give those of one`;
@@ -25,15 +29,31 @@ function currencyOf(report: CostReport, estimates: readonly CostEstimate[]): Cur
   const found = report.currencies.find((candidate) => candidate.currency === currency);
   if (found !== undefined) return found;
   const has = report.currencies.map((candidate) => candidate.currency).join(", ");
-  const message = `the bill is in ${has}, the estimates in ${currency}: nothing is converted`;
+  const message = `the bill is in ${has}, the environments in ${currency}: nothing is converted`;
   throw new InputError(report.source.name, [{ path: "BillingCurrency", message }]);
 }
 
-function actualOf(currency: CurrencyReport, environment: string): ExactDecimal {
-  const rows = currency.rows.filter(
+/** The rows of a bill split by environment that are one's, however its tag is spelled. */
+export function rowsOfEnvironment(currency: CurrencyReport, environment: string): CurrencyReport["rows"] {
+  return currency.rows.filter(
     (row) => row.bucket === "owner" && foldTagValue(row.owner ?? "") === foldTagValue(environment),
   );
+}
+
+function actualOf(currency: CurrencyReport, environment: string): ExactDecimal {
+  const rows = rowsOfEnvironment(currency, environment);
   return addDecimals(rows.map((row) => parseDecimal(row.effectiveRounded)));
+}
+
+/**
+ * The billing period of a bill that has only one.
+ *
+ * @throws {InputError} when it has several
+ */
+export function onlyMonthOf({ billingMonths: { first, last } }: CurrencyReport): string {
+  if (first === last) return first;
+  const message = `the bill has the billing periods ${first} to ${last}: name one`;
+  throw new InputError("command line", [{ path: "--month", message }]);
 }
 
 function rowOf(estimate: CostEstimate, currency: CurrencyReport): VarianceRow {
@@ -85,19 +105,18 @@ function notesOf(rows: readonly VarianceRow[], currency: CurrencyReport): string
  * @throws {InputError} when they are in different currencies or the bill has several billing periods
  */
 export function buildCostVariance(report: CostReport, estimates: readonly CostEstimate[]): CostVariance {
-  const currency = currencyOf(report, estimates);
-  const { first, last } = currency.billingMonths;
-  if (first !== last) {
-    const message = `the bill has the billing periods ${first} to ${last}: name one`;
-    throw new InputError("command line", [{ path: "--month", message }]);
-  }
+  const currency = currencyOf(
+    report,
+    estimates.map((estimate) => estimate.currency),
+  );
+  const month = onlyMonthOf(currency);
   const rows = estimates.map((estimate) => rowOf(estimate, currency));
   const bill = parseDecimal(currency.balance.bill.effectiveRounded);
   const known = addDecimals(rows.map((row) => parseDecimal(row.actual)));
   return {
     apiVersion: API_VERSION,
     kind: "CostVariance",
-    month: first,
+    month,
     chargeDays: currency.chargeDays,
     currency: currency.currency,
     pricesAsOf: estimates.map((estimate) => estimate.prices.asOf).toSorted()[0] ?? "",

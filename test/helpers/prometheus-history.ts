@@ -14,6 +14,8 @@ export const PROMETHEUS = [
 ];
 
 export interface PrometheusHistory {
+  /** As in `http://127.0.0.1:9090`. */
+  readonly address: string;
   /** The answer of query_range, as `curl` would save it. */
   queryRange(query: string, start: string, end: string, step: string): Promise<string>;
   stop(): Promise<void>;
@@ -69,6 +71,7 @@ export async function startPrometheus(openMetrics: string): Promise<PrometheusHi
     );
     if (isReady) {
       return {
+        address,
         queryRange: async (query, start, end, step) => {
           const url = `${address}/api/v1/query_range?${new URLSearchParams({ query, start, end, step }).toString()}`;
           return await (await fetch(url)).text();

@@ -104,7 +104,7 @@ describe("buildCostVariance()", () => {
     expect(august).toMatchObject({ month: "2026-08", bill: "2.00" });
     const euro = { ...estimate("dev"), currency: "EUR" };
     expect(faultOf(() => buildCostVariance(both, [euro]))).toBe(
-      "the bill is in USD, the estimates in EUR: nothing is converted",
+      "the bill is in USD, the environments in EUR: nothing is converted",
     );
   });
 });

@@ -1,0 +1,103 @@
+import { InputError } from "../../host-tuning/errors.ts";
+import type { PrometheusApi, RangeSeries } from "../right-size/prometheus-api.ts";
+
+const DAY_SECONDS = 86_400;
+
+/** Calls of one tool, or of one value of another label. */
+export interface CountedCalls {
+  /** Null where the series have no such label. */
+  readonly key: string | null;
+  readonly calls: number;
+  readonly failedCalls: number;
+  readonly toolSeconds: number;
+}
+
+export interface ToolCalls {
+  readonly rows: readonly CountedCalls[];
+  readonly watchedDays: number;
+  readonly warnings: readonly string[];
+}
+
+export interface CallQuestion {
+  /** Label matchers of the service, as in `namespace="mcp-prod"`. */
+  readonly matchers: string;
+  /** The label to count by, as in `tool`. */
+  readonly label: string;
+  /** A histogram of the time in a tool, with the label `outcome`. */
+  readonly histogram: string;
+  /** Days as in `2026-07-01`, UTC, both counted. */
+  readonly days: { readonly first: string; readonly last: string };
+}
+
+interface Sum {
+  calls: number;
+  failedCalls: number;
+  toolSeconds: number;
+}
+
+/** Far above what a service does in a month, and far below where a number loses whole calls. */
+const MOST = 1e15;
+
+/** Prometheus answers NaN and infinities as text; no count of calls is one. */
+function amountOf({ labels, values }: RangeSeries, source: string): number {
+  let sum = 0;
+  for (const [, text] of values) {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!(value >= 0 && value <= MOST)) {
+      const message = `"${text}" is no count of calls or seconds (${JSON.stringify(labels)})`;
+      throw new InputError(source, [{ path: "data.result", message }]);
+    }
+    sum += value;
+  }
+  return sum;
+}
+
+/**
+ * What a service's counters grew by on some days, restarts bridged as PromQL's `increase` does. It extrapolates to the
+ * ends of each day by at most one scrape, and does not see calls before a new pod's first scrape.
+ *
+ * @throws {InputError} when Prometheus does not answer
+ */
+export async function readToolCalls(
+  api: PrometheusApi,
+  { matchers, label, histogram, days }: CallQuestion,
+): Promise<ToolCalls> {
+  // A day is asked for at its end.
+  const firstSeconds = Date.parse(`${days.first}T00:00:00Z`) / 1000 + DAY_SECONDS;
+  const lastSeconds = Date.parse(`${days.last}T00:00:00Z`) / 1000 + DAY_SECONDS;
+  const ask = async (promql: string): ReturnType<PrometheusApi["queryRange"]> =>
+    await api.queryRange({ promql, firstSeconds, lastSeconds, stepSeconds: DAY_SECONDS });
+  const increase = (suffix: "count" | "sum", by: string): string =>
+    `sum by (${by}) (increase(${histogram}_${suffix}{${matchers}}[1d]))`;
+  const calls = await ask(increase("count", `${label}, outcome`));
+  const seconds = await ask(increase("sum", label));
+  const up = await ask(`max(max_over_time(up{${matchers}}[1d])) == 1`);
+  const sums = new Map<string | null, Sum>();
+  const sumOf = ({ labels }: RangeSeries): Sum => {
+    const key = labels[label] ?? null;
+    const sum = sums.get(key) ?? { calls: 0, failedCalls: 0, toolSeconds: 0 };
+    sums.set(key, sum);
+    return sum;
+  };
+  for (const series of calls.series) {
+    const counted = amountOf(series, api.source);
+    const sum = sumOf(series);
+    sum.calls += counted;
+    if (series.labels["outcome"] !== "ok") sum.failedCalls += counted;
+  }
+  for (const series of seconds.series) sumOf(series).toolSeconds += amountOf(series, api.source);
+  return {
+    rows: Array.from(sums, ([key, sum]) => ({
+      key,
+      calls: Math.round(sum.calls),
+      failedCalls: Math.min(Math.round(sum.failedCalls), Math.round(sum.calls)),
+      toolSeconds: sum.toolSeconds,
+    })).toSorted((a, b) => b.toolSeconds - a.toolSeconds || compareKeys(a.key, b.key)),
+    watchedDays: new Set(up.series.flatMap(({ values }) => values.map(([atSeconds]) => atSeconds))).size,
+    warnings: [...new Set([calls, seconds, up].flatMap(({ warnings }) => warnings))],
+  };
+}
+
+function compareKeys(a: string | null, b: string | null): number {
+  return (a ?? "").localeCompare(b ?? "", "en");
+}

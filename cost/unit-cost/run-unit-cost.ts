@@ -1,0 +1,95 @@
+import { type Environment, serviceNamespace } from "../../components/environment/environment-spec.ts";
+import { type Fault, InputError } from "../../host-tuning/errors.ts";
+import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import type { EnvironmentParts } from "../estimate/run-estimate.ts";
+import { buildCostReport } from "../report/build-cost-report.ts";
+import { reportKey } from "../report/report-key.ts";
+import { checkedMonth, writeOut } from "../report/run-report.ts";
+import { openPrometheus } from "../right-size/prometheus-api.ts";
+import { currencyOf, onlyMonthOf } from "../variance/build-cost-variance.ts";
+import { buildUnitCost, type CountedEnvironment } from "./build-unit-cost.ts";
+import { readToolCalls } from "./read-tool-calls.ts";
+import { renderUnitCostCsv, renderUnitCostTable } from "./render-unit-cost.ts";
+import type { UnitCost } from "./unit-cost.ts";
+
+export interface UnitCostOptions {
+  readonly env: readonly string[];
+  readonly input: string;
+  readonly month?: string;
+  readonly tagKey?: string;
+  readonly usage: string;
+  readonly usageTokenFile?: string;
+  readonly by: string;
+  readonly histogram: string;
+  readonly job?: string;
+  readonly pricePerMillion?: string;
+  readonly format: "table" | "json" | "csv";
+  readonly out?: string;
+}
+
+const RENDERERS: Readonly<Record<UnitCostOptions["format"], (unitCost: UnitCost) => string>> = {
+  table: renderUnitCostTable,
+  json: (unitCost) => `${JSON.stringify(unitCost, null, 2)}\n`,
+  csv: renderUnitCostCsv,
+};
+
+/** Both go into PromQL as they are. */
+function checkNames({ by, histogram, pricePerMillion }: UnitCostOptions): void {
+  const faults: Fault[] = [];
+  if (!/^[a-zA-Z_][a-zA-Z0-9_]{0,99}$/.test(by)) {
+    faults.push({ path: "--by", message: `"${by}" is no name of a label, as tool is` });
+  }
+  if (by === "outcome")
+    faults.push({ path: "--by", message: "an outcome is counted already, as failed calls" });
+  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$/.test(histogram)) {
+    faults.push({ path: "--histogram", message: `"${histogram}" is no name of a metric` });
+  }
+  if (pricePerMillion !== undefined && !/^\d{1,12}(\.\d{1,6})?$/.test(pricePerMillion)) {
+    faults.push({ path: "--price-per-million", message: `"${pricePerMillion}" is no amount, as 25.00 is` });
+  }
+  if (faults.length > 0) throw new InputError("command line", faults);
+}
+
+/** The scraped targets of a service: its namespace's where it runs on Kubernetes, its job's otherwise. */
+function matchersOf(environment: Environment, job: string | undefined): string {
+  return environment.service.runtime === "kubernetes"
+    ? `namespace=${JSON.stringify(serviceNamespace(environment))}`
+    : `job=${JSON.stringify(job ?? environment.owner.service)}`;
+}
+
+/** `bedplate cost unit-cost`: 0. The calls are those of the days that the bill has charges of. */
+export async function runUnitCost(
+  options: UnitCostOptions,
+  { loadEnvironment }: EnvironmentParts,
+): Promise<ExitCode> {
+  checkNames(options);
+  const month = checkedMonth(options.month);
+  const environments = await Promise.all([...new Set(options.env)].map(loadEnvironment));
+  const api = await openPrometheus(options.usage, options.usageTokenFile);
+  const key = reportKey("environment", options.tagKey);
+  const report = await buildCostReport({ input: options.input, key, month });
+  const currency = currencyOf(
+    report,
+    environments.map(({ budget }) => budget.currency),
+  );
+  onlyMonthOf(currency);
+  const counted: CountedEnvironment[] = [];
+  for (const environment of environments) {
+    const calls = await readToolCalls(api, {
+      matchers: matchersOf(environment, options.job),
+      label: options.by,
+      histogram: options.histogram,
+      days: currency.chargeDays,
+    });
+    counted.push({ environment, calls });
+  }
+  const unitCost = buildUnitCost({
+    report,
+    environments: counted,
+    by: options.by,
+    source: api.source,
+    pricePerMillionCalls: options.pricePerMillion,
+  });
+  await writeOut(RENDERERS[options.format](unitCost), options.out);
+  return EXIT_CODE.asWanted;
+}

@@ -1,0 +1,311 @@
+import path from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Environment, environmentSchema } from "../../../components/environment/environment-spec.ts";
+import { addDecimals, formatDecimal, parseDecimal } from "../../../cost/money/exact-decimal.ts";
+import { buildCostReport } from "../../../cost/report/build-cost-report.ts";
+import type { CostReport } from "../../../cost/report/cost-report.ts";
+import { reportKey } from "../../../cost/report/report-key.ts";
+import type { PrometheusApi } from "../../../cost/right-size/prometheus-api.ts";
+import { buildUnitCost } from "../../../cost/unit-cost/build-unit-cost.ts";
+import { type CountedCalls, readToolCalls } from "../../../cost/unit-cost/read-tool-calls.ts";
+import { renderUnitCostTable } from "../../../cost/unit-cost/render-unit-cost.ts";
+import { type UnitCost, unitCostSchema } from "../../../cost/unit-cost/unit-cost.ts";
+import { InputError } from "../../../host-tuning/errors.ts";
+import { describeWith } from "../../helpers/needs.ts";
+import { PROMETHEUS, type PrometheusHistory, startPrometheus } from "../../helpers/prometheus-history.ts";
+import { costCommand, type Outcome } from "../cost-command.ts";
+import { type CurRow, curCsv } from "../report/cur-month.ts";
+import { scratchFolder } from "../report/scratch-folder.ts";
+
+const GOLDEN = path.resolve(import.meta.dirname, "../../golden/cost");
+const write = scratchFolder();
+
+function spec(name: string, team = "payments"): Record<string, unknown> {
+  return {
+    apiVersion: "bedplate/v1",
+    kind: "Environment",
+    name,
+    region: "us-east-1",
+    owner: { team, costCenter: "CC-7", service: "mcp-tools" },
+    hostPools: [{ name: "web", where: "aws", count: 1, needs: { vcpus: 2, memoryGiB: 4 } }],
+    service: { runtime: "systemd" },
+    budget: { currency: "USD", perMonth: "60.00" },
+  };
+}
+
+function environment(name: string, team?: string): Environment {
+  return environmentSchema.parse(spec(name, team));
+}
+
+function usage(name: string, cost: string, day: string): CurRow {
+  return {
+    columns: {
+      bill_billing_period_start_date: "2026-07-01 00:00:00",
+      bill_billing_period_end_date: "2026-08-01 00:00:00",
+      line_item_currency_code: "USD",
+      line_item_product_code: "AmazonEC2",
+      line_item_resource_id: "i-1",
+      line_item_line_item_type: "Usage",
+      line_item_unblended_cost: cost,
+      line_item_usage_start_date: `2026-07-${day} 00:00:00`,
+      line_item_usage_end_date: `2026-07-${day} 01:00:00`,
+    },
+    tags: { user_environment: name },
+  };
+}
+
+async function reportOf(rows: readonly CurRow[]): Promise<CostReport> {
+  const input = write("unit-bill.csv", curCsv(rows));
+  return await buildCostReport({ input, key: reportKey("environment", undefined) });
+}
+
+interface Counted {
+  readonly name: string;
+  readonly team?: string;
+  readonly rows: readonly CountedCalls[];
+  readonly watchedDays?: number;
+}
+
+function unitCostOf(report: CostReport, counted: readonly Counted[], price?: string): UnitCost {
+  const built = buildUnitCost({
+    report,
+    environments: counted.map(({ name, team, rows, watchedDays = 1 }) => ({
+      environment: environment(name, team),
+      calls: { rows, watchedDays, warnings: [] },
+    })),
+    by: "tool",
+    source: "http://prometheus.example",
+    pricePerMillionCalls: price,
+  });
+  expect(unitCostSchema.parse(built)).toEqual(built);
+  return built;
+}
+
+function calls(key: string | null, count: number, toolSeconds: number, failedCalls = 0): CountedCalls {
+  return { key, calls: count, failedCalls, toolSeconds };
+}
+
+describe("buildUnitCost()", () => {
+  it("divides an environment's cost by its calls, and shares it out by the time in its tools", async () => {
+    const report = await reportOf([
+      usage("dev", "60", "02"),
+      usage("Dev", "40", "02"),
+      usage("qa", "7", "02"),
+    ]);
+    const rows = [calls("render", 576, 12_960, 288), calls("search", 2880, 1440)];
+    const { environments } = unitCostOf(report, [{ name: "dev", rows }], "5000");
+    expect(environments).toMatchObject([
+      {
+        calls: 3456,
+        failedCalls: 288,
+        cost: "100",
+        costRounded: "100.00",
+        // 100 / 3456 x 1,000,000
+        costPerMillionCalls: "28935.19",
+        // 3456 x 5000 / 1,000,000 is 17.28
+        margin: { revenue: "17.28", margin: "-82.72", percent: "-478.7" },
+        isUpperBound: false,
+        rows: [
+          { key: "render", cost: "90", costPerMillionCalls: "156250.00" },
+          { key: "search", cost: "10", costPerMillionCalls: "3472.22" },
+        ],
+      },
+    ]);
+  });
+
+  it("adds the environments of a team up, and no other's", async () => {
+    const report = await reportOf([
+      usage("dev", "1.005", "02"),
+      usage("qa", "2", "02"),
+      usage("lab", "9", "02"),
+    ]);
+    const { teams } = unitCostOf(report, [
+      { name: "dev", rows: [calls("a", 10, 1)] },
+      { name: "lab", team: "search", rows: [] },
+      { name: "qa", rows: [calls("a", 30, 1)] },
+    ]);
+    expect(teams).toMatchObject([
+      { team: "payments", calls: 40, cost: "3.005", costRounded: "3.01", costPerMillionCalls: "75125.00" },
+      { team: "search", calls: 0, cost: "9", costPerMillionCalls: null, margin: null },
+    ]);
+  });
+
+  it("calls a unit cost a bound where days were not watched, and says what the bill lacks", async () => {
+    const report = await reportOf([usage("dev", "1", "02"), usage("dev", "1", "05")]);
+    const { environments, notes } = unitCostOf(report, [
+      { name: "dev", rows: [calls("a", 10, 1)], watchedDays: 3 },
+      { name: "qa", rows: [calls("a", 10, 1)], watchedDays: 4 },
+    ]);
+    expect(environments).toMatchObject([
+      { days: { bill: 4, watched: 3 }, isUpperBound: true },
+      { days: { bill: 4, watched: 4 }, isUpperBound: false, cost: "0" },
+    ]);
+    expect(notes).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining("dev: Prometheus scraped it on 3 of 4 days"),
+        expect.stringContaining("the bill has nothing tagged qa"),
+      ]),
+    );
+  });
+
+  it("splits any cost over any calls to the last digit and to the cent", async () => {
+    const report = await reportOf([usage("dev", "123.4567891239", "02")]);
+    const seconds = fc.oneof(fc.double({ min: 0, max: 1e9, noNaN: true }), fc.integer({ min: 0, max: 999 }));
+    const row = fc.record({ calls: fc.nat(), toolSeconds: seconds });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), (counts) => {
+        const counted = counts.map((one, index) => calls(`tool-${index}`, one.calls, one.toolSeconds));
+        const [dev] = unitCostOf(report, [{ name: "dev", rows: counted }]).environments;
+        const rows = dev?.rows ?? [];
+        if (rows.length === 0) {
+          expect(counts.every((one) => one.toolSeconds < 1e-6)).toBe(true);
+          return;
+        }
+        const sum = (pick: (row: UnitCost["environments"][number]["rows"][number]) => string): string =>
+          formatDecimal(addDecimals(rows.map((one) => parseDecimal(pick(one)))));
+        expect(sum(({ cost }) => cost)).toBe("123.4567891239");
+        expect(sum(({ costRounded }) => costRounded)).toBe("123.46");
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("renderUnitCostTable()", () => {
+  it("reads as the golden file, at most 100 columns wide", async () => {
+    const report = await reportOf([
+      usage("production-of-europe", "1234567.89", "02"),
+      usage("qa", "2", "03"),
+    ]);
+    const rows = [
+      calls("a-tool-with-a-name-that-is-far-longer-than-a-column", 123_456_789_012, 5e6, 1_234_567),
+      calls(null, 10, 3),
+    ];
+    const unitCost = unitCostOf(
+      report,
+      [
+        { name: "production-of-europe", rows, watchedDays: 1 },
+        { name: "qa", team: "search", rows: [], watchedDays: 2 },
+      ],
+      "25.00",
+    );
+    const table = renderUnitCostTable(unitCost);
+    expect(Math.max(...table.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+    await expect(table).toMatchFileSnapshot(path.join(GOLDEN, "unit-cost.txt"));
+  });
+});
+
+describe("readToolCalls()", () => {
+  it("never takes for a count what is none", async () => {
+    const texts = fc.oneof(
+      fc.constantFrom("NaN", "+Inf", "-Inf", "", " ", "1e300", "-1"),
+      fc.string().filter((text) => text.trim() === "" || !(Number(text) >= 0)),
+    );
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
+        const api: PrometheusApi = {
+          source: "http://prometheus.example",
+          queryRange: () => Promise.resolve({ series: [{ labels: {}, values: [[1, text]] }], warnings: [] }),
+        };
+        const days = { first: "2026-07-01", last: "2026-07-01" };
+        const question = { matchers: 'job="x"', label: "tool", histogram: "h", days };
+        await expect(readToolCalls(api, question)).rejects.toBeInstanceOf(InputError);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+const DAY = Date.parse("2026-07-01T00:00:00Z") / 1000;
+const SCRAPE_SECONDS = 300;
+
+/** One day of a service scraped every five minutes, restarted at noon, beside another job of the same tools. */
+function history(): string {
+  const scrapes = Array.from({ length: 289 }, (_, index) => index);
+  const series = (name: string, labels: string, perScrape: number): string =>
+    scrapes
+      .map((index) => {
+        const since = index < 144 ? index : index - 143;
+        return `${name}{${labels}} ${since * perScrape} ${DAY + index * SCRAPE_SECONDS}\n`;
+      })
+      .join("");
+  const of = (tool: string, outcome: string, job = "mcp-tools"): string =>
+    `job="${job}",instance="10.0.0.7:8080",tool="${tool}",era="modern",outcome="${outcome}"`;
+  const name = "mcp_tool_call_duration_seconds";
+  return [
+    series(`${name}_count`, of("search", "ok"), 10),
+    series(`${name}_count`, of("render", "ok"), 1),
+    series(`${name}_count`, of("render", "timeout"), 1),
+    series(`${name}_count`, of("search", "ok", "other"), 1000),
+    series(`${name}_sum`, of("search", "ok"), 5),
+    series(`${name}_sum`, of("render", "ok"), 15),
+    series(`${name}_sum`, of("render", "timeout"), 30),
+    series(`${name}_sum`, of("search", "ok", "other"), 1000),
+    scrapes.map((index) => `up{job="mcp-tools"} 1 ${DAY + index * SCRAPE_SECONDS}\n`).join(""),
+    "# EOF\n",
+  ].join("");
+}
+
+describeWith(PROMETHEUS, "bedplate cost unit-cost, from a real Prometheus", () => {
+  let prometheus: PrometheusHistory;
+  beforeAll(async () => {
+    prometheus = await startPrometheus(history());
+  });
+  afterAll(async () => prometheus.stop());
+
+  const dev = write("dev.json", JSON.stringify(spec("dev")));
+  const run = async (rows: readonly CurRow[], ...args: string[]): Promise<Outcome> =>
+    await costCommand(
+      path.dirname(dev),
+      "unit-cost",
+      "--env",
+      dev,
+      "--input",
+      write("bill.csv", curCsv(rows)),
+      "--usage",
+      prometheus.address,
+      ...args,
+    );
+
+  it("counts a day's calls through a restart, by tool, and no other job's", async () => {
+    const { exitCode, stdout, stderr } = await run([usage("dev", "100", "01")], "--format", "json");
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(unitCostSchema.parse(JSON.parse(stdout)).environments).toMatchObject([
+      {
+        days: { bill: 1, watched: 1 },
+        isUpperBound: false,
+        // 288 scrapes' worth of 12 calls
+        calls: 3456,
+        failedCalls: 288,
+        rows: [
+          { key: "render", calls: 576, failedCalls: 288, costRounded: "90.00" },
+          { key: "search", calls: 2880, failedCalls: 0, costRounded: "10.00" },
+        ],
+      },
+    ]);
+  });
+
+  it("splits by another label, and bounds what it did not watch", async () => {
+    const bill = [usage("dev", "50", "01"), usage("dev", "50", "02")];
+    const { stdout } = await run(bill, "--by", "era", "--price-per-million", "40000");
+    // The sample of midnight belongs to the second day.
+    expect(stdout).toMatch(/^dev by era +calls +failed +cost +per million +margin +%$/m);
+    expect(stdout).toMatch(/^modern +3,4\d\d +28\d +100\.00 /m);
+    const nothing = await run([usage("dev", "50", "01"), usage("dev", "50", "09")]);
+    expect(nothing.stdout).toMatch(/^total, at most /m);
+    expect(nothing.stdout).toContain("on 2 of 9 days");
+  });
+
+  it("fails with 2 and every fault on names that are none, an unknown environment and no Prometheus", async () => {
+    const bill = [usage("dev", "100", "01")];
+    const wrong = ["--by", 'tool"}) or vector(1', "--histogram", "a b", "--price-per-million", "free"];
+    const refused = await run(bill, ...wrong);
+    expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
+    for (const option of ["--by", "--histogram", "--price-per-million"]) {
+      expect(refused.stderr).toContain(`\n  ${option}: `);
+    }
+    expect(await run(bill, "--env", "nope")).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(await run(bill, "--usage", "http://127.0.0.1:9")).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+});
