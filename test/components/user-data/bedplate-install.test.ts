@@ -8,6 +8,7 @@ import path from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { packArchive, sha256Of } from "../../../tools/archive/pack.ts";
+import { AwsApi, MOTO } from "../../helpers/aws-api.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
 
 const SCRIPT = path.resolve(import.meta.dirname, "../../../components/user-data/bedplate-install.sh");
@@ -93,21 +94,27 @@ async function install(
   service?: Served,
   systemctlFails = "",
   options: readonly string[] = [],
+  hostEnv: Readonly<Record<string, string>> = {},
 ) {
   const lines = [`agent ${agent.sha256} ${agent.url}`];
   if (service !== undefined) lines.push(`service ${service.sha256} ${service.url} mcp-service.service`);
   await writeFile(path.join(root, "etc/bedplate/artifacts"), `${lines.join("\n")}\n`);
-  return runScript([SCRIPT, ...options], systemctlFails);
+  return runScript([SCRIPT, ...options], systemctlFails, hostEnv);
 }
 
-async function runScript(words: readonly string[], systemctlFails = "") {
+async function runScript(
+  words: readonly string[],
+  systemctlFails = "",
+  hostEnv: Readonly<Record<string, string>> = {},
+) {
   await writeFile(path.join(root, "systemctl-calls"), "");
   const run = await execa("sh", words, {
     reject: false,
     timeout: 60_000,
     env: {
       BEDPLATE_ROOT: root,
-      PATH: `${path.join(root, "bin")}:${process.env["PATH"]}`,
+      ...hostEnv,
+      PATH: `${path.join(root, "bin")}:${hostEnv["PATH"] ?? process.env["PATH"]}`,
       SYSTEMCTL_CALLS: path.join(root, "systemctl-calls"),
       SYSTEMCTL_FAILS: systemctlFails,
     },
@@ -293,5 +300,39 @@ describeWith([program("shellcheck", "apt-get install shellcheck")], "shellcheck"
         timeout: 60_000,
       }),
     ).toBe("");
+  });
+});
+
+describeWith([...TOOLS, MOTO], "bedplate-install from a bucket, by AWS's own command line", () => {
+  let api: AwsApi;
+  beforeEach(async () => {
+    api = await AwsApi.start();
+    await api.aws(["s3api", "create-bucket", "--bucket", "dev-artifacts"]);
+  });
+  afterEach(() => api.stop());
+
+  async function upload(name: string, version: string, key: string): Promise<Served> {
+    const { sha256, url } = await serve(name, version);
+    const address = `s3://dev-artifacts/${key}`;
+    await api.aws(["s3", "cp", "-", address], files.get(new URL(url).pathname));
+    return { url: address, sha256 };
+  }
+
+  it("puts both archives in place, and never one that was overwritten in the bucket", async () => {
+    const agent = await upload("agent", "1", "agent.tar.gz");
+    const service = await upload("service", "1", "service.tar.gz");
+    const run = await install(agent, service, "", [], api.env);
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await current("bedplate")).toBe(agent.sha256);
+    expect(await current("mcp-service")).toBe(service.sha256);
+
+    const overwritten = await upload("agent", "2", "agent.tar.gz");
+    await rm(path.join(root, "opt/bedplate"), { recursive: true });
+    const again = await install(agent, service, "", [], api.env);
+    expect(again.exitCode).toBe(1);
+    expect(again.stderr).toContain(
+      `Cannot trust agent from "${agent.url}": sha256 is ${overwritten.sha256}, wanted ${agent.sha256}`,
+    );
+    expect(again.calls).toEqual([]);
   });
 });
