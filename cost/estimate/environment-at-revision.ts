@@ -9,6 +9,9 @@ import { readEnvironmentAnew } from "./read-environment-anew.ts";
 
 const TIMEOUT_MILLIS = 120_000;
 
+/** A hook of git sets these to its own repository, and every path would be taken from there. */
+const THIS_REPOSITORY = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };
+
 /** An environment's file as it was at a commit; `environment` is undefined where it was not there yet. */
 export interface EnvironmentAtRevision {
   /** Shortened, for people. */
@@ -24,7 +27,11 @@ async function git(
   folder: string,
   args: readonly string[],
 ): Promise<{ ok: boolean; stdout: string; stderr: string }> {
-  const result = await execa("git", ["-C", folder, ...args], { reject: false, timeout: TIMEOUT_MILLIS });
+  const result = await execa("git", ["-C", folder, ...args], {
+    env: THIS_REPOSITORY,
+    reject: false,
+    timeout: TIMEOUT_MILLIS,
+  });
   const stderr =
     typeof result.stderr === "string" && result.stderr !== "" ? result.stderr : (result.shortMessage ?? "");
   return { ok: !result.failed, stdout: result.stdout.trim(), stderr: stderr.split("\n")[0] ?? "" };

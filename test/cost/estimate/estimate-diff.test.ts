@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   type Environment,
   type EnvironmentInput,
   environmentSchema,
 } from "../../../components/environment/environment-spec.ts";
-import { loadCatalogue } from "../../../cost/catalogue/catalogue.ts";
+import { type Catalogue, loadCatalogue } from "../../../cost/catalogue/catalogue.ts";
 import { buildCostEstimate } from "../../../cost/estimate/build-cost-estimate.ts";
 import { buildEstimateDiff, type DiffBase } from "../../../cost/estimate/build-estimate-diff.ts";
 import { readDeployedEstimate } from "../../../cost/estimate/deployed-estimate.ts";
@@ -30,6 +30,15 @@ interface Side {
 }
 
 const GOLDEN = path.resolve(import.meta.dirname, "../../golden/cost");
+
+const catalogues = new Map<string, Catalogue>();
+
+/** Read once: it has every instance type. */
+function catalogueOf(region: string): Catalogue {
+  const catalogue = catalogues.get(region) ?? loadCatalogue(region);
+  catalogues.set(region, catalogue);
+  return catalogue;
+}
 
 const folder = realpathSync(mkdtempSync(path.join(tmpdir(), "bedplate-estimate-diff-")));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -65,14 +74,14 @@ function baseOf(changes?: Partial<EnvironmentInput>): DiffBase {
   const before = environment(changes);
   return {
     name: "main (0123456789ab)",
-    estimate: buildCostEstimate(before, loadCatalogue(before.region), "team"),
+    estimate: buildCostEstimate(before, catalogueOf(before.region), "team"),
     covers: "everything",
   };
 }
 
 function diff(base: DiffBase, changes?: Partial<EnvironmentInput>): EstimateDiff {
   const after = environment(changes);
-  const built = buildEstimateDiff(base, buildCostEstimate(after, loadCatalogue(after.region), "team"));
+  const built = buildEstimateDiff(base, buildCostEstimate(after, catalogueOf(after.region), "team"));
   expect(estimateDiffSchema.parse(built)).toEqual(built);
   return built;
 }
@@ -289,6 +298,20 @@ describe("bedplate cost estimate --diff", () => {
     expect(stdout).toContain("has no such environment: all of it is new");
   });
 
+  it("goes by the file's own repository in a hook of git, which names another", async () => {
+    const { stacks, commit } = await repository();
+    await commit({ "shop.ts": shop() });
+    vi.stubEnv("GIT_DIR", path.join(stacks, "../.git"));
+    vi.stubEnv("GIT_INDEX_FILE", path.join(stacks, "../.git/index"));
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const outcome = await costCommand(stacks, "estimate", "--env", "shop", "--diff", "main");
+    expect(outcome).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(outcome.stdout).toContain("0.00 USD a month against main");
+    expect(outcome.stdout).not.toContain("all of it is new");
+  });
+
   it("never lets the file of another revision write", async () => {
     const { stacks, commit, place } = await repository();
     const marker = path.join(stacks, "written");
@@ -344,7 +367,7 @@ describe("bedplate cost estimate --deployed", () => {
   };
   const read = async (content: unknown): Promise<EstimateDiff> => {
     const after = environment();
-    const catalogue = loadCatalogue("us-east-1");
+    const catalogue = catalogueOf("us-east-1");
     const estimate = await readDeployedEstimate(write(content), after, catalogue, "team");
     const base = { name: "what is deployed", estimate, covers: "hosts" } as const;
     return estimateDiffSchema.parse(buildEstimateDiff(base, buildCostEstimate(after, catalogue, "team")));
@@ -382,7 +405,7 @@ describe("bedplate cost estimate --deployed", () => {
     await expect(read({ version: 3, deployment: {} })).rejects.toThrow("nothing was deployed");
     const after = environment();
     const missing = path.join(folder, "none.json");
-    await expect(readDeployedEstimate(missing, after, loadCatalogue("us-east-1"), "team")).rejects.toThrow(
+    await expect(readDeployedEstimate(missing, after, catalogueOf("us-east-1"), "team")).rejects.toThrow(
       InputError,
     );
   });
