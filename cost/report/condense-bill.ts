@@ -237,6 +237,20 @@ function addKey(parts: Parts, name: string, expression: string): void {
   parts.outer.push(`${textOrNull(`cast(${name} as varchar)`)} as ${name}`);
 }
 
+/** Charges of one month are alike where nobody asks for their hours: then the first and the last start are kept. */
+function addStart(parts: Parts, name: string, source: string, isKey: boolean): void {
+  parts.inner.push(`${source} as ${name}`);
+  if (isKey) parts.groupBy.push(name);
+  else {
+    parts.inner.push(`date_trunc('month', ${source}) as start_month`);
+    parts.groupBy.push("start_month");
+  }
+  parts.outer.push(
+    `cast(min(${name}) as varchar) as ${name}`,
+    `cast(max(${name}) as varchar) as x_LastStart`,
+  );
+}
+
 function addAmount(parts: Parts, { name, role, source = "", type }: Column): void {
   const isDouble = amountRead(type) === "double";
   parts.inner.push(`${source} as ${name}`);
@@ -333,7 +347,7 @@ function condenseSql(
         addKey(parts, name, needs.resources ? source : role.keeps(source));
         break;
       case "start":
-        addKey(parts, name, needs.hours ? source : `cast(${source} as date)`);
+        addStart(parts, name, source, needs.hours);
         break;
       case "end":
         if (needs.hours) addKey(parts, name, source);

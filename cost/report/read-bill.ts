@@ -185,7 +185,9 @@ function selectText(columns: readonly string[], expressions: ReadonlyMap<string,
     const expression = expressions.get(column);
     return `${expression === undefined ? "cast(null as varchar)" : textOrNull(expression)} as ${column}`;
   });
-  return `select ${selected.join(", ")}, 1 as x_Lines`;
+  const start =
+    expressions.get("ChargePeriodStart") ?? expressions.get("line_item_usage_start_date") ?? "null";
+  return `select ${selected.join(", ")}, 1 as x_Lines, ${textOrNull(start)} as x_LastStart`;
 }
 
 function typeFaults(table: BillTable, columns: ReadonlyMap<string, string>, tags: string): Fault[] {

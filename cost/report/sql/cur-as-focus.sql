@@ -95,7 +95,8 @@ select
   case when is_split then split_resource end as x_SplitResource,
   case when is_split then split_line_item_parent_resource_id end as x_SplitParentResourceId,
   cast(null as varchar) as x_SplitParentTags,
-  x_Lines
+  x_Lines,
+  x_LastStart
 from line
 union all
 select
@@ -126,7 +127,8 @@ select
   cast(null as varchar),
   cast(null as varchar),
   cast(null as varchar),
-  x_Lines
+  x_Lines,
+  x_LastStart
 from line
 where unused <> 0
 union all
@@ -158,7 +160,8 @@ select
   split_resource,
   split_line_item_parent_resource_id,
   parent.tags,
-  x_Lines
+  x_Lines,
+  x_LastStart
 from line
 left join parent on parent.resource_id = line.split_line_item_parent_resource_id
 where is_split and split_idle <> 0
@@ -194,7 +197,8 @@ select
   cast(null as varchar),
   cast(null as varchar),
   cast(null as varchar),
-  x_Lines
+  x_Lines,
+  x_LastStart
 from line
 left join parent on parent.resource_id = line.split_line_item_parent_resource_id
 where is_split and split_used + split_idle <> 0
@@ -227,6 +231,7 @@ select
   cast(null as varchar),
   cast(null as varchar),
   cast(null as varchar),
-  1
+  1,
+  period_start
 from pair
 where residue <> 0
