@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { environmentSchema } from "../../../../components/environment/environment-spec.ts";
-import { OWNER_TAG_KEYS, missingOwnerTags } from "../../../../components/tags/owner-tags.ts";
+import { OWNER_TAG_KEYS } from "../../../../components/tags/owner-tags.ts";
 import { errorsOf, previewEnvironment, renderPreview } from "../../../helpers/preview-environment.ts";
 import {
   PROGRAM_LIMIT_MILLIS,
@@ -12,6 +12,7 @@ import {
   type RegisteredResource,
 } from "../../../helpers/program-host.ts";
 import { UNKNOWN } from "../../../helpers/program-values.ts";
+import { tagPlacesOf } from "../../../helpers/tag-places.ts";
 
 vi.setConfig({ testTimeout: 2 * PROGRAM_LIMIT_MILLIS, hookTimeout: 2 * PROGRAM_LIMIT_MILLIS });
 
@@ -236,6 +237,7 @@ describe("an environment with a cluster of its own, once it is up", () => {
       expect(before).toContain(find("Group", "cluster-models").urn);
     }
     expect(addon("coredns").inputs["addonVersion"]).toBe("v1.12.4-eksbuild.1");
+    expect(run.invokes.filter(({ token }) => token.endsWith(":getAddonVersion"))).toHaveLength(5);
     expect(addon("vpc-cni").inputs).toMatchObject({
       addonVersion: "v1.0.0-eksbuild.7",
       podIdentityAssociations: [
@@ -265,10 +267,18 @@ describe("an environment with a cluster of its own, once it is up", () => {
       .filter(({ type }) => type === "aws:ec2/tag:Tag")
       .map(({ inputs }) => inputs["key"]);
     expect(keys).toEqual(expect.arrayContaining([...OWNER_TAG_KEYS]));
-    const untagged = run.resources.filter(
-      ({ isCustom, type, inputs }) => isCustom && missingOwnerTags(type, inputs).length > 0,
-    );
-    expect(untagged.map(({ urn }) => urn)).toEqual([]);
+  });
+
+  test("every place that takes tags or labels says whose it is", () => {
+    const places = run.resources
+      .filter(({ isCustom, type }) => isCustom && !type.startsWith("pulumi:"))
+      .flatMap(({ urn, type, inputs }) =>
+        tagPlacesOf(type, inputs).map(({ path: at, tags }) => ({ place: `${urn} ${at}`, tags })),
+      );
+    const untagged = places.filter(({ tags }) => OWNER_TAG_KEYS.some((key) => tags[key] === undefined));
+    expect(untagged.map(({ place }) => place)).toEqual([]);
+    const ofEks = places.filter(({ place }) => place.includes("aws:eks/")).map(({ place }) => place);
+    expect(ofEks).toHaveLength(1 + 6 + 2 + 1);
   });
 
   test("nodes may join, pull images, be reached by Systems Manager and read their archives, and no more", () => {
@@ -292,11 +302,10 @@ describe("an environment with a cluster of its own, once it is up", () => {
     ).toEqual([["cluster-cluster-api", "172.31.0.0/16", 443, 443]]);
   });
 
-  test("everything on AWS goes through the environment's own provider, questions too", () => {
+  test("everything on AWS goes through the environment's own provider", () => {
     const provider = find("aws", "cluster").urn;
     for (const { type, isCustom, provider: used, urn } of run.resources)
       if (isCustom && type.startsWith("aws:")) expect(used, urn).toContain(provider);
-    expect(run.invokes.filter(({ token }) => token.endsWith(":getAddonVersion"))).toHaveLength(5);
   });
 
   test("the service comes when nodes and name lookup are there, on the nodes that are meant for it", () => {
