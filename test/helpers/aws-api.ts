@@ -1,5 +1,5 @@
 import path from "node:path";
-import { type ResultPromise, execa } from "execa";
+import { execa } from "execa";
 import { MOTO_PROGRAMS, hasMoto } from "../../tools/moto/get-moto.ts";
 import type { Part } from "./needs.ts";
 
@@ -16,10 +16,10 @@ const COMMAND_LIMIT_MILLIS = 60_000;
 export class AwsApi {
   /** What a program of AWS's needs to reach it. */
   readonly env: Readonly<Record<string, string>>;
-  readonly #server: ResultPromise;
+  readonly #stop: () => Promise<void>;
 
-  private constructor(server: ResultPromise, url: string) {
-    this.#server = server;
+  private constructor(stop: () => Promise<void>, url: string) {
+    this.#stop = stop;
     this.env = {
       PATH: `${MOTO_PROGRAMS}:${process.env["PATH"] ?? ""}`,
       AWS_ENDPOINT_URL: url,
@@ -51,7 +51,11 @@ export class AwsApi {
     });
     clearTimeout(tooSlow);
     if (url === undefined) throw new Error(`moto_server did not start: ${printed}`);
-    return new AwsApi(server, url);
+    const stop = async (): Promise<void> => {
+      server.kill();
+      await server;
+    };
+    return new AwsApi(stop, url);
   }
 
   /** The real `aws`; what it prints. */
@@ -64,8 +68,7 @@ export class AwsApi {
     return stdout;
   }
 
-  async stop(): Promise<void> {
-    this.#server.kill();
-    await this.#server;
+  stop(): Promise<void> {
+    return this.#stop();
   }
 }
