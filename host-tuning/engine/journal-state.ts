@@ -149,8 +149,11 @@ class Books implements JournalState {
     });
   }
 
+  /** A step stays as long as an original of it does, whichever of its runs saved that. */
   dropRestoredSteps(): void {
+    const saving = new Set([...this.originals.values()].map(({ key }) => key));
     for (const [key, { first, base, latest }] of this.steps) {
+      if (saving.has(key)) continue;
       const ids = [first, base, latest].flatMap((record) => [...touchedBy(record)]);
       if (!ids.some((id) => this.originals.has(id))) this.steps.delete(key);
     }

@@ -179,19 +179,30 @@ describe("foldJournal()", () => {
     ]);
     expect(state.steps.get("a")?.first.beforeText).toBe("1");
   });
+
+  it("keeps a step while an original that any of its runs saved is not back", () => {
+    const restored = (id: string): JournalRecord => {
+      const base = { version: 1 as const, at: "2026-11-20T16:00:00.000Z", run: "r", bootId: "boot1" };
+      return { ...base, record: "restored", ids: [`kernel-file:/sys/${id}`] };
+    };
+    const runs = ["x", "y", "x"].map((path) => stepOf("a", "boot1", "1", path));
+    expect(foldJournal([...runs, restored("x")]).steps.has("a")).toBe(true);
+    expect(foldJournal([...runs, restored("x"), restored("y")]).steps.has("a")).toBe(false);
+  });
 });
 
 describe("compactRecords()", () => {
   it("says the same as all the records", () => {
     const key = fc.constantFrom("a", "b", "c");
-    const boot = fc.constantFrom("boot1", "boot2");
-    const base = { version: 1 as const, at: "2026-11-20T16:00:00.000Z", run: "r" };
-    const step = fc.tuple(key, boot, fc.string(), key).map((args): JournalRecord => stepOf(...args));
-    const outcome = fc.tuple(key, boot).map(([name, bootId]): JournalRecord => {
-      return { ...base, bootId, record: "outcome", key: name, outcome: "changed", foundText: "x" };
+    const base = { version: 1 as const, at: "2026-11-20T16:00:00.000Z", run: "r", bootId: "" };
+    const step = fc
+      .tuple(key, fc.constant(""), fc.string(), key)
+      .map((args): JournalRecord => stepOf(...args));
+    const outcome = key.map((name): JournalRecord => {
+      return { ...base, record: "outcome", key: name, outcome: "changed", foundText: "x" };
     });
-    const restored = fc.tuple(fc.array(key), boot).map(([names, bootId]): JournalRecord => {
-      return { ...base, bootId, record: "restored", ids: names.map((name) => `kernel-file:/sys/${name}`) };
+    const restored = fc.array(key).map((names): JournalRecord => {
+      return { ...base, record: "restored", ids: names.map((name) => `kernel-file:/sys/${name}`) };
     });
     const record = fc.oneof(step, outcome, restored);
     const meaning = (records: readonly JournalRecord[]): unknown => {
@@ -207,8 +218,14 @@ describe("compactRecords()", () => {
         })),
       };
     };
+    // The id of a boot never comes back.
+    const boots = fc.tuple(fc.nat(25), fc.nat(25)).map((ends) => ends.toSorted((a, b) => a - b));
     fc.assert(
-      fc.property(fc.array(record, { maxLength: 25 }), (records) => {
+      fc.property(fc.array(record, { maxLength: 25 }), boots, (drawn, ends) => {
+        const records = drawn.map((one, index) => ({
+          ...one,
+          bootId: `boot${ends.filter((end) => end <= index).length}`,
+        }));
         const compacted = compactRecords(records);
         expect(meaning(compacted)).toEqual(meaning(records));
         expect(compactRecords(compacted)).toEqual(compacted);
