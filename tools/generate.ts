@@ -1,8 +1,10 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { renderSimulationPage } from "../bench/right-size/simulation-results.ts";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
+import { packageSchema } from "../components/provider/package-schema.ts";
 import { hostRankingSchema } from "../components/hosts/aws/host-ranking.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { estimateDiffSchema } from "../cost/estimate/estimate-diff.ts";
@@ -24,6 +26,7 @@ import { hostReportSchema } from "../host-tuning/report/host-report.ts";
 import { renderCoverage } from "./render-coverage.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..");
+const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string };
 
 /** What people write is described as they write it, with defaults left out; what the agent writes as it comes out. */
 const CONTRACTS = [
@@ -53,6 +56,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   });
   return new Map([
     ...schemas,
+    ["components/provider/package-schema.json", packageSchema(version)],
     ["docs/knobs.md", renderKnobs(KNOBS)],
     ["docs/right-size-simulation.md", renderSimulationPage()],
     ["docs/coverage.md", renderCoverage(KNOBS, DECLINED)],

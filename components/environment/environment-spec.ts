@@ -386,6 +386,9 @@ class SeenHosts {
   }
 }
 
+/** Type token of the component that makes one. */
+export const ENVIRONMENT_TYPE = "bedplate:index:Environment";
+
 export type Environment = z.output<typeof environmentSchema>;
 export type EnvironmentInput = z.input<typeof environmentSchema>;
 export type HostNeeds = z.output<typeof hostNeedsSchema>;

@@ -15,7 +15,7 @@ import { McpService } from "../service/mcp-service.ts";
 import { refuseUntagged } from "../tags/owner-tags.ts";
 import { nodePools, poolsOfService } from "./cluster-faults.ts";
 import type { Environment as EnvironmentSpec, HostPool, Metal3Pool } from "./environment-spec.ts";
-import { ownerTags, serviceNamespace } from "./environment-spec.ts";
+import { ENVIRONMENT_TYPE, ownerTags, serviceNamespace } from "./environment-spec.ts";
 import type { Artifact, HostArchives } from "./host-archives.ts";
 import { type HostArtifacts, hostProfileOf, hostUserData } from "./host-user-data.ts";
 import type { StackConfig } from "./stack-config.ts";
@@ -54,7 +54,7 @@ export class Environment extends pulumi.ComponentResource {
   constructor(name: string, args: EnvironmentArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const awsPools = planPools(args);
     super(
-      "bedplate:index:Environment",
+      ENVIRONMENT_TYPE,
       name,
       {},
       { ...opts, transforms: hasTaggable(args.spec) ? [refuseUntagged] : [] },

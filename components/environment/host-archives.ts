@@ -31,6 +31,16 @@ const manifestSchema = z.strictObject({
   service: artifactSchema,
 });
 
+/** The archives that a list names, or those that an environment's hosts need, built. */
+export async function loadHostArchives(
+  hostPools: readonly { readonly needs: HostNeeds }[],
+  manifest: string | undefined,
+): Promise<HostArchives> {
+  return manifest === undefined
+    ? await buildHostArchives(new Set(hostPools.map((pool) => pool.needs.architecture)))
+    : await readHostArchives(manifest);
+}
+
 /** Builds the archives for these architectures from the sources here, or takes them from the cache. */
 export async function buildHostArchives(architectures: ReadonlySet<Architecture>): Promise<HostArchives> {
   const built = new Map<Architecture, Artifact>();

@@ -2,7 +2,7 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { InputError } from "../../host-tuning/errors.ts";
 import { Environment, type EnvironmentOutputs } from "./environment.ts";
-import { buildHostArchives, readHostArchives } from "./host-archives.ts";
+import { loadHostArchives } from "./host-archives.ts";
 import { loadEnvironment, loadEnvironmentFile } from "./load-environment.ts";
 import { readStackConfig } from "./stack-config.ts";
 
@@ -20,10 +20,11 @@ export async function makeStack(): Promise<EnvironmentOutputs> {
       config.environmentFile === undefined
         ? await loadEnvironment(pulumi.getStack())
         : await loadEnvironmentFile(path.resolve(REPOSITORY, config.environmentFile));
-    const archives =
-      config.archiveManifest === undefined
-        ? await buildHostArchives(new Set(spec.hostPools.map((pool) => pool.needs.architecture)))
-        : await readHostArchives(path.resolve(REPOSITORY, config.archiveManifest));
+    const manifest = config.archiveManifest;
+    const archives = await loadHostArchives(
+      spec.hostPools,
+      manifest === undefined ? undefined : path.resolve(REPOSITORY, manifest),
+    );
     return new Environment(spec.name, { spec, config, archives }).outputs;
   } catch (error) {
     if (error instanceof InputError) throw new pulumi.RunError(error.message);

@@ -36,6 +36,29 @@ const stackConfigSchema = z.strictObject({
   bmcCredentials: bmcAccountsSchema.default({}).transform((accounts) => new BmcCredentials(accounts)),
 });
 
+/**
+ * The same settings where they are inputs of a component, in a program of any language: it has the environment in itself,
+ * and takes the kubeconfig from wherever it likes.
+ */
+export const environmentSettingsSchema = stackConfigSchema
+  .omit({ environmentFile: true, clusterStack: true })
+  .extend({
+    archiveManifest: optionalText(
+      z.string().regex(/^\//, "an absolute path; in a YAML program ${pulumi.cwd} is its folder"),
+    ).describe(
+      "List of archives that were built elsewhere; without one they are built from the package's sources",
+    ),
+    vpcId: stackConfigSchema.shape.vpcId.describe("VPC of the hosts; absent: the account's default VPC"),
+    subnetIds: stackConfigSchema.shape.subnetIds.describe("Absent: every subnet of the VPC"),
+    allowedCidrs: stackConfigSchema.shape.allowedCidrs.describe(
+      "Address ranges that may reach the service port; absent: the VPC's own range",
+    ),
+    bmcCredentials: stackConfigSchema.shape.bmcCredentials.describe(
+      "Accounts of racked machines' management controllers, by ENVIRONMENT-POOL-MACHINE",
+    ),
+    kubeconfig: optionalText(z.string()).describe("Of the cluster that runs the service or the racks"),
+  });
+
 /** Settings of a stack that are the account's, not the environment's: Pulumi.<stack>.yaml. */
 export type StackConfig = z.output<typeof stackConfigSchema> & {
   /** From the key kubeconfig, or from the output of the cluster's stack. */

@@ -20,7 +20,7 @@ import { hasUnknown } from "./unknown-values.ts";
 const REPORT_FILE = "host-report.json";
 
 /** Outputs of a machine over its inputs. */
-interface LocalVmOutputs extends LocalVmSpec {
+export interface LocalVmOutputs extends LocalVmSpec {
   readonly machineId: string;
   readonly stateDir: string;
   readonly isRunning: boolean;

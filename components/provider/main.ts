@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { BedplateProvider, type ResourceKind } from "./bedplate-provider.ts";
+import { ComponentProcess } from "./component-process.ts";
 import { endWithEngine } from "./engine-life.ts";
 import { openEngineLog } from "./engine-log.ts";
 import { LocalVmResource } from "./local-vm-provider.ts";
@@ -12,7 +14,9 @@ import { LOOK_AHEAD_TOKEN, TUNED_HOST_TYPE } from "./tuned-host-resource.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string };
 const engineArguments = process.argv.slice(2);
-const log = openEngineLog(engineArguments.find((argument) => /^[\w.-]+:\d+$/.test(argument)));
+const engineAddress = engineArguments.find((argument) => /^[\w.-]+:\d+$/.test(argument));
+const log = openEngineLog(engineAddress);
+const schema = readFileSync(new URL("package-schema.json", import.meta.url), "utf8");
 
 endWithEngine(() => process.exit(1));
 
@@ -26,6 +30,7 @@ const port = await serveProvider(
     ]),
     functions: new Map([[LOOK_AHEAD_TOKEN, tunedHosts.lookAhead]]),
   }),
+  { schema, components: new ComponentProcess(engineAddress) },
 );
 // The protocol: the first line of output is the port.
 process.stdout.write(`${port}\n`);

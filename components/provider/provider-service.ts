@@ -8,6 +8,8 @@ import anyProto from "google-protobuf/google/protobuf/any_pb.js";
 import emptyProto from "google-protobuf/google/protobuf/empty_pb.js";
 import structProto from "google-protobuf/google/protobuf/struct_pb.js";
 import type { BedplateProvider, Properties, ResourceDiff } from "./bedplate-provider.ts";
+import type { ComponentProcess } from "./component-process.ts";
+import { withSecretMarksOf, withoutSecretMarks } from "./secret-values.ts";
 
 /**
  * The provider's side of Pulumi's provider protocol, over the SDK's own stubs. The SDK's server for providers written in
@@ -33,14 +35,21 @@ const DIFF_KIND = {
   update: providerProto.PropertyDiff.Kind.UPDATE,
 } as const;
 
+/** What the package has beside its custom resources, for programs in other languages. */
+export interface PackageParts {
+  /** JSON, as `packageSchema()` gives it. */
+  readonly schema: string;
+  readonly components: ComponentProcess;
+}
+
 /** Serves the provider on a free port of loopback and returns the port. */
-export async function serveProvider(provider: BedplateProvider): Promise<number> {
+export async function serveProvider(provider: BedplateProvider, parts: PackageParts): Promise<number> {
   // Inputs of a thousand hosts in one call are above gRPC's 4 MB.
   const server = new grpc.Server({
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
   });
-  server.addService(providerRpc.ResourceProviderService, serviceOf(provider));
+  server.addService(providerRpc.ResourceProviderService, serviceOf(provider, parts));
   return await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
       if (error === null) resolve(port);
@@ -49,7 +58,10 @@ export async function serveProvider(provider: BedplateProvider): Promise<number>
   });
 }
 
-function serviceOf(provider: BedplateProvider): grpc.UntypedServiceImplementation {
+function serviceOf(
+  provider: BedplateProvider,
+  { schema, components }: PackageParts,
+): grpc.UntypedServiceImplementation {
   return {
     getPluginInfo: answering(() => {
       const info = new pluginProto.PluginInfo();
@@ -58,47 +70,61 @@ function serviceOf(provider: BedplateProvider): grpc.UntypedServiceImplementatio
     }),
     getSchema: answering(() => {
       const response = new providerProto.GetSchemaResponse();
-      response.setSchema("{}");
+      response.setSchema(schema);
       return response;
     }),
-    // Secrets and resources arrive as plain values: the engine marks in the state what was secret in the program.
-    configure: answering(() => new providerProto.ConfigureResponse()),
+    // Resources arrive as plain values.
+    configure: answering(() => {
+      const response = new providerProto.ConfigureResponse();
+      // Without it the engine has no component constructed here.
+      response.setAcceptsecrets(true);
+      return response;
+    }),
     check: answering(async (request: InstanceType<typeof providerProto.CheckRequest>) => {
-      const { inputs, failures } = await provider.check(request.getUrn(), fromStruct(request.getNews()));
+      const news = request.getNews();
+      const { inputs, failures } = await provider.check(request.getUrn(), fromStruct(news));
       const response = new providerProto.CheckResponse();
-      response.setInputs(toStruct(inputs as Properties));
+      response.setInputs(toStruct(inputs as Properties, news));
       response.setFailuresList((failures ?? []).map(toFailure));
       return response;
     }),
     diff: answering((request: InstanceType<typeof providerProto.DiffRequest>) =>
       toDiff(provider.diff(request.getUrn(), fromStruct(request.getOlds()), fromStruct(request.getNews()))),
     ),
-    create: answering(async (request: InstanceType<typeof providerProto.CreateRequest>) => {
-      const { id, outs } = await provider.create(request.getUrn(), fromStruct(request.getProperties()));
-      const response = new providerProto.CreateResponse();
-      response.setId(id);
-      response.setProperties(toStruct(outs as Properties));
-      return response;
-    }),
+    create: answering(
+      async (request: InstanceType<typeof providerProto.CreateRequest>) => {
+        const inputs = request.getProperties();
+        const { id, outs } = await provider.create(request.getUrn(), fromStruct(inputs));
+        const response = new providerProto.CreateResponse();
+        response.setId(id);
+        response.setProperties(toStruct(outs as Properties, inputs));
+        return response;
+      },
+      (request) => request.getProperties(),
+    ),
     read: answering(async (request: InstanceType<typeof providerProto.ReadRequest>) => {
-      const properties = fromStruct(request.getProperties());
-      const { id, props, inputs } = await provider.read(request.getId(), request.getUrn(), properties);
+      const state = request.getProperties();
+      const { id, props, inputs } = await provider.read(request.getId(), request.getUrn(), fromStruct(state));
       const response = new providerProto.ReadResponse();
       if (id !== undefined) response.setId(id);
-      response.setProperties(toStruct(props as Properties | undefined));
-      if (inputs !== undefined) response.setInputs(toStruct(inputs as Properties));
+      response.setProperties(toStruct(props as Properties | undefined, state));
+      if (inputs !== undefined) response.setInputs(toStruct(inputs as Properties, state));
       return response;
     }),
-    update: answering(async (request: InstanceType<typeof providerProto.UpdateRequest>) => {
-      const { outs } = await provider.update(
-        request.getUrn(),
-        fromStruct(request.getOlds()),
-        fromStruct(request.getNews()),
-      );
-      const response = new providerProto.UpdateResponse();
-      response.setProperties(toStruct(outs as Properties));
-      return response;
-    }),
+    update: answering(
+      async (request: InstanceType<typeof providerProto.UpdateRequest>) => {
+        const news = request.getNews();
+        const { outs } = await provider.update(
+          request.getUrn(),
+          fromStruct(request.getOlds()),
+          fromStruct(news),
+        );
+        const response = new providerProto.UpdateResponse();
+        response.setProperties(toStruct(outs as Properties, news));
+        return response;
+      },
+      (request) => request.getNews(),
+    ),
     delete: answering(async (request: InstanceType<typeof providerProto.DeleteRequest>) => {
       await provider.delete(request.getUrn(), fromStruct(request.getProperties()));
       return new emptyProto.Empty();
@@ -108,6 +134,9 @@ function serviceOf(provider: BedplateProvider): grpc.UntypedServiceImplementatio
       response.setReturn(toStruct(await provider.invoke(request.getTok(), fromStruct(request.getArgs()))));
       return response;
     }),
+    construct: answering((request: InstanceType<typeof providerProto.ConstructRequest>) =>
+      components.construct(request),
+    ),
     cancel: answering(() => {
       provider.cancel();
       return new emptyProto.Empty();
@@ -116,25 +145,32 @@ function serviceOf(provider: BedplateProvider): grpc.UntypedServiceImplementatio
   };
 }
 
-/** One method of the protocol from a function; what it throws is the call's failure. */
+/**
+ * One method of the protocol from a function; what it throws is the call's failure.
+ *
+ * @param inputsOf of a resource that may be left half made, whose secrets are as secret then
+ */
 function answering<Request, Response>(
   answer: (request: Request) => Response | Promise<Response>,
+  inputsOf: (request: Request) => Struct | undefined = () => undefined,
 ): grpc.handleUnaryCall<Request, Response> {
   return (call, respond) => {
     void (async () => await answer(call.request))().then(
       (response) => respond(null, response),
-      (error: unknown) => respond(toServiceError(error)),
+      (error: unknown) => respond(toServiceError(error, inputsOf(call.request))),
     );
   };
 }
 
-function toServiceError(error: unknown): Partial<grpc.StatusObject> {
+function toServiceError(error: unknown, inputs: Struct | undefined): Partial<grpc.StatusObject> {
+  // A component's process has said it already, with what is wrong with which input.
+  if (isServiceError(error)) return { code: error.code, details: error.details, metadata: error.metadata };
   const details = error instanceof Error ? error.message : String(error);
   const code = grpc.status.UNKNOWN;
   if (!isInitFailure(error)) return { code, details };
   const failure = new providerProto.ErrorResourceInitFailed();
   failure.setId(error.id);
-  failure.setProperties(toStruct(error.properties));
+  failure.setProperties(toStruct(error.properties, inputs));
   failure.setReasonsList([...error.reasons]);
   const packed = new anyProto.Any();
   packed.pack(failure.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
@@ -146,6 +182,10 @@ function toServiceError(error: unknown): Partial<grpc.StatusObject> {
   // gRPC's own key for an error with structure.
   metadata.add("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
   return { code, details, metadata };
+}
+
+function isServiceError(error: unknown): error is grpc.ServiceError {
+  return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
 }
 
 function isInitFailure(error: unknown): error is InitFailure {
@@ -177,10 +217,15 @@ function toFailure({ property, reason }: CheckFailure): InstanceType<typeof prov
 }
 
 function fromStruct(struct: Struct | undefined): Properties {
-  return struct === undefined ? {} : struct.toJavaScript();
+  return withoutSecretMarks(struct?.toJavaScript() ?? {}) as Properties;
 }
 
-/** Undefined values are absent; protobuf would make null of them. */
-function toStruct(properties: Properties = {}): Struct {
-  return structProto.Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)) as JsonObject);
+/**
+ * Undefined values are absent; protobuf would make null of them.
+ *
+ * @param inputs what is secret there is secret in the answer
+ */
+function toStruct(properties: Properties = {}, inputs?: Struct): Struct {
+  const marked = withSecretMarksOf(inputs?.toJavaScript() ?? {}, properties);
+  return structProto.Struct.fromJavaScript(JSON.parse(JSON.stringify(marked)) as JsonObject);
 }

@@ -30,6 +30,8 @@ export interface EngineStackArgs {
   readonly stack: string;
   /** @default - the program of every stack */
   readonly program?: PulumiFn;
+  /** A program in YAML instead: its keys in Pulumi.yaml, and the folder of the language host that runs it. */
+  readonly yaml?: { readonly program: Readonly<Record<string, unknown>>; readonly languageHost: string };
   readonly config?: Readonly<Record<string, string>>;
   readonly secretConfig?: Readonly<Record<string, string>>;
   /** What each cloud holds already, by the provider's name. */
@@ -174,6 +176,7 @@ export class EngineStack {
   }
 
   async #select(): Promise<Stack> {
+    const { yaml, stack: stackName } = this.#args;
     const workDir = path.join(this.#folder, "work");
     const state = path.join(this.#folder, "state");
     for (const made of [workDir, state]) mkdirSync(made, { recursive: true });
@@ -181,7 +184,8 @@ export class EngineStack {
       path.join(workDir, "Pulumi.yaml"),
       stringify({
         name: "bedplate",
-        runtime: { name: "nodejs", options: { typescript: false } },
+        runtime: yaml === undefined ? { name: "nodejs", options: { typescript: false } } : "yaml",
+        ...yaml?.program,
         backend: { url: `file://${state}` },
         plugins: {
           providers: [{ name: "bedplate", path: path.join(REPOSITORY, "components/provider/plugin") }],
@@ -190,26 +194,27 @@ export class EngineStack {
       }),
     );
     const { root } = pulumiCli();
-    const stack = await LocalWorkspace.createOrSelectStack(
-      {
-        stackName: this.#args.stack,
-        projectName: "bedplate",
-        program: this.#args.program ?? (async () => ({ ...(await makeStack()) })),
+    const options = {
+      pulumiHome: path.join(this.#folder, "home"),
+      pulumiCommand: await PulumiCommand.get(root === undefined ? undefined : { root }),
+      secretsProvider: "passphrase",
+      envVars: {
+        PULUMI_CONFIG_PASSPHRASE: "test",
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+        PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+        PULUMI_DEBUG_PROVIDERS: `${this.aws.address},${this.kubernetes.address}`,
+        ...(yaml === undefined ? {} : { PATH: `${yaml.languageHost}:${process.env["PATH"] ?? ""}` }),
       },
-      {
-        workDir,
-        pulumiHome: path.join(this.#folder, "home"),
-        pulumiCommand: await PulumiCommand.get(root === undefined ? undefined : { root }),
-        secretsProvider: "passphrase",
-        envVars: {
-          PULUMI_CONFIG_PASSPHRASE: "test",
-          PULUMI_SKIP_UPDATE_CHECK: "true",
-          PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-          PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
-          PULUMI_DEBUG_PROVIDERS: `${this.aws.address},${this.kubernetes.address}`,
-        },
-      },
-    );
+    };
+    const program = this.#args.program ?? (async () => ({ ...(await makeStack()) }));
+    const stack =
+      yaml === undefined
+        ? await LocalWorkspace.createOrSelectStack(
+            { stackName, projectName: "bedplate", program },
+            { workDir, ...options },
+          )
+        : await LocalWorkspace.createOrSelectStack({ stackName, workDir }, options);
     const plain = { archiveManifest: ARCHIVES, ...this.#args.config };
     const secret = { kubeconfig: "{}", ...this.#args.secretConfig };
     await stack.setAllConfig({

@@ -1,0 +1,92 @@
+import path from "node:path";
+import { expect, test, vi } from "vitest";
+import { ENVIRONMENT_TYPE, type EnvironmentInput } from "../../components/environment/environment-spec.ts";
+import { prod } from "../../stacks/prod.ts";
+import { EngineStack } from "../helpers/engine-stack.ts";
+import { describeWith } from "../helpers/needs.ts";
+import { ARCHIVES } from "../helpers/preview-environment.ts";
+import { PULUMI } from "../helpers/pulumi-cli.ts";
+import { YAML_LANGUAGE_HOST, yamlLanguageHost } from "../helpers/yaml-language-host.ts";
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+const TOKEN = "not-for-everybody";
+const KUBECONFIG = JSON.stringify({ users: [{ token: TOKEN }] });
+const SETTINGS = {
+  archiveManifest: path.resolve(import.meta.dirname, "../..", ARCHIVES),
+  kubeconfig: { "fn::secret": KUBECONFIG },
+};
+
+/** A program in YAML with one environment, whose every output is the stack's. */
+function yamlProgram(inputs: Readonly<Record<string, unknown>>) {
+  return {
+    program: {
+      resources: { prod: { type: ENVIRONMENT_TYPE, properties: inputs } },
+      outputs: { pools: "${prod.pools}", owner: "${prod.owner}", serviceUrls: "${prod.serviceUrls}" },
+    },
+    languageHost: yamlLanguageHost(),
+  };
+}
+
+describeWith([PULUMI, YAML_LANGUAGE_HOST], "the package in a program in YAML, under the real engine", () => {
+  test("takes over what our own stack made of the same environment, with nothing to change", async () => {
+    const ours = await EngineStack.open({ stack: "prod", secretConfig: { kubeconfig: KUBECONFIG } });
+    const opened = [ours];
+    try {
+      const up = await ours.up();
+      expect(up.error, up.diagnostics.join("\n")).toBeUndefined();
+      const theirs = await EngineStack.open({
+        stack: "prod",
+        yaml: yamlProgram({ spec: prod satisfies EnvironmentInput, ...SETTINGS }),
+        deployment: await ours.stack.exportStack(),
+        resources: { aws: ours.aws.resources, kubernetes: ours.kubernetes.resources },
+      });
+      opened.push(theirs);
+      const over = await theirs.up();
+      expect(over.error, over.diagnostics.join("\n")).toBeUndefined();
+      expect(over.steps.length).toBeGreaterThanOrEqual(up.steps.length);
+      expect(over.steps.filter(({ operation }) => operation !== "same")).toMatchObject([
+        { operation: "create", type: "pulumi:providers:bedplate" },
+      ]);
+      const { pools, owner, serviceUrls } = await ours.stack.outputs();
+      expect(await theirs.stack.outputs()).toEqual({ pools, owner, serviceUrls });
+      expect(theirs.storedState()).not.toContain(TOKEN);
+    } finally {
+      for (const stack of opened) stack.close();
+    }
+  });
+
+  test("fails with every fault and its path, and makes nothing", async () => {
+    const [first, second] = prod.hostPools;
+    const stack = await EngineStack.open({
+      stack: "prod",
+      yaml: yamlProgram({
+        ...SETTINGS,
+        vpcId: "my-vpc",
+        amiId: { "fn::secret": "ami-0123456789abcdef0" },
+        spec: {
+          ...prod,
+          name: "Prod",
+          hostPools: [
+            { ...first, count: 0 },
+            { ...second, maxCount: 0 },
+          ],
+        },
+      }),
+    });
+    try {
+      const preview = await stack.preview();
+      expect(preview.error).toBeDefined();
+      const told = preview.diagnostics.join("\n");
+      expect(told).toContain("environment prod: 6 faults");
+      for (const path of ["spec.name", "spec.hostPools[0].count", "spec.hostPools[1].maxCount", "vpcId"]) {
+        expect(told).toContain(`property ${path} with value`);
+      }
+      expect(told).toContain("amiId: is a secret");
+      expect(told).not.toContain("ami-0123456789abcdef0");
+      expect(stack.aws.resources).toEqual([]);
+    } finally {
+      stack.close();
+    }
+  });
+});
