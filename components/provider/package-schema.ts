@@ -146,7 +146,12 @@ export function packageSchema(version: string): string {
   const resources = {
     [ENVIRONMENT_TYPE]: environmentResource(types),
     [LOCAL_VM_TYPE]: customResource(types, "LocalVm", localVmSpecSchema, localVmOutputsSchema),
-    [TUNED_HOST_TYPE]: customResource(types, "TunedHost", tunedHostSpecSchema, tunedHostOutputsSchema),
+    [TUNED_HOST_TYPE]: customResource(
+      types,
+      "TunedHost",
+      tunedHostSpecSchema.describe("A machine that exists already, tuned over ssh"),
+      tunedHostOutputsSchema,
+    ),
   };
   return `${JSON.stringify(
     {
@@ -194,7 +199,7 @@ function customResource(types: PulumiTypes, name: string, spec: z.ZodType, made:
   const inputs = types.objectSpec(spec, "input", name);
   const outputs = types.objectSpec(made, "output", name);
   return {
-    description: inputs.description ?? "",
+    ...(inputs.description === undefined ? {} : { description: inputs.description }),
     inputProperties: inputs.properties,
     requiredInputs: inputs.required,
     properties: { ...inputs.properties, ...outputs.properties },

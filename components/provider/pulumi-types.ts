@@ -72,10 +72,13 @@ export class PulumiTypes {
   }
 
   /** By token, sorted. */
-  get types(): Readonly<Record<string, ObjectSpec & { readonly type: "object" }>> {
+  get types(): Readonly<Record<string, Partial<ObjectSpec> & { readonly type: "object" }>> {
     const sorted = [...this.#types].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(
-      sorted.map(([name, spec]) => [`${this.#prefix}${name}`, { type: "object" as const, ...spec }]),
+      sorted.map(([name, { required, ...spec }]) => [
+        `${this.#prefix}${name}`,
+        { type: "object" as const, ...spec, ...(required.length === 0 ? {} : { required }) },
+      ]),
     );
   }
 

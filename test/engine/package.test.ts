@@ -1,14 +1,21 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
+import { execa } from "execa";
 import { expect, test, vi } from "vitest";
 import { ENVIRONMENT_TYPE, type EnvironmentInput } from "../../components/environment/environment-spec.ts";
 import { prod } from "../../stacks/prod.ts";
 import { EngineStack } from "../helpers/engine-stack.ts";
 import { describeWith } from "../helpers/needs.ts";
 import { ARCHIVES } from "../helpers/preview-environment.ts";
-import { PULUMI } from "../helpers/pulumi-cli.ts";
+import { PULUMI, pulumiCli } from "../helpers/pulumi-cli.ts";
 import { YAML_LANGUAGE_HOST, yamlLanguageHost } from "../helpers/yaml-language-host.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+const PROVIDER_FOLDER = path.resolve(import.meta.dirname, "../../components/provider");
+const PROVIDER = path.join(PROVIDER_FOLDER, "plugin/pulumi-resource-bedplate");
+const SCHEMA = path.join(PROVIDER_FOLDER, "package-schema.json");
 
 const TOKEN = "not-for-everybody";
 const KUBECONFIG = JSON.stringify({ users: [{ token: TOKEN }] });
@@ -87,6 +94,21 @@ describeWith([PULUMI, YAML_LANGUAGE_HOST], "the package in a program in YAML, un
       expect(stack.aws.resources).toEqual([]);
     } finally {
       stack.close();
+    }
+  });
+});
+
+describeWith([PULUMI], "the package's schema", () => {
+  test("is, as the command line reads it from the provider, the file that is generated", async () => {
+    const home = mkdtempSync(path.join(tmpdir(), "bedplate-package-"));
+    try {
+      const { stdout } = await execa(pulumiCli().path, ["package", "get-schema", PROVIDER], {
+        timeout: 60_000,
+        env: { PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
+      });
+      expect(JSON.parse(stdout)).toEqual(JSON.parse(readFileSync(SCHEMA, "utf8")));
+    } finally {
+      rmSync(home, { recursive: true, force: true });
     }
   });
 });
