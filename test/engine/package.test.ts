@@ -4,6 +4,7 @@ import path from "node:path";
 import { execa } from "execa";
 import { expect, test, vi } from "vitest";
 import { ENVIRONMENT_TYPE, type EnvironmentInput } from "../../components/environment/environment-spec.ts";
+import { LOCAL_VM_TYPE } from "../../components/provider/local-vm-resource.ts";
 import { prod } from "../../stacks/prod.ts";
 import { EngineStack } from "../helpers/engine-stack.ts";
 import { describeWith } from "../helpers/needs.ts";
@@ -25,10 +26,13 @@ const SETTINGS = {
 };
 
 /** A program in YAML with one environment, whose every output is the stack's. */
-function yamlProgram(inputs: Readonly<Record<string, unknown>>) {
+function yamlProgram(
+  inputs: Readonly<Record<string, unknown>>,
+  others: Readonly<Record<string, unknown>> = {},
+) {
   return {
     program: {
-      resources: { prod: { type: ENVIRONMENT_TYPE, properties: inputs } },
+      resources: { ...others, prod: { type: ENVIRONMENT_TYPE, properties: inputs } },
       outputs: { pools: "${prod.pools}", owner: "${prod.owner}", serviceUrls: "${prod.serviceUrls}" },
     },
     languageHost: yamlLanguageHost(),
@@ -67,28 +71,34 @@ describeWith([PULUMI, YAML_LANGUAGE_HOST], "the package in a program in YAML, un
     const [first, second] = prod.hostPools;
     const stack = await EngineStack.open({
       stack: "prod",
-      yaml: yamlProgram({
-        ...SETTINGS,
-        vpcId: "my-vpc",
-        amiId: { "fn::secret": "ami-0123456789abcdef0" },
-        spec: {
-          ...prod,
-          name: "Prod",
-          hostPools: [
-            { ...first, count: 0 },
-            { ...second, maxCount: 0 },
-          ],
+      yaml: yamlProgram(
+        {
+          ...SETTINGS,
+          kubeconfig: "${made.serviceUrl}",
+          vpcId: "my-vpc",
+          subnetIds: ["${made.machineId}"],
+          amiId: { "fn::secret": "ami-0123456789abcdef0" },
+          spec: {
+            ...prod,
+            name: "Prod",
+            hostPools: [
+              { ...first, count: 0 },
+              { ...second, maxCount: 0 },
+            ],
+          },
         },
-      }),
+        { made: { type: LOCAL_VM_TYPE, properties: { name: "made", userData: "#cloud-config" } } },
+      ),
     });
     try {
       const preview = await stack.preview();
       expect(preview.error).toBeDefined();
       const told = preview.diagnostics.join("\n");
-      expect(told).toContain("environment prod: 6 faults");
+      expect(told).toContain("environment prod: 7 faults");
       for (const path of ["spec.name", "spec.hostPools[0].count", "spec.hostPools[1].maxCount", "vpcId"]) {
         expect(told).toContain(`property ${path} with value`);
       }
+      expect(told).toMatch(/property subnetIds with .*: is not known before an up/);
       expect(told).toContain("amiId: is a secret");
       expect(told).not.toContain("ami-0123456789abcdef0");
       expect(stack.aws.resources).toEqual([]);
