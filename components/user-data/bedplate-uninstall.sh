@@ -17,6 +17,15 @@ for unit in "$@" bedplate-drift.timer bedplate-drift.service bedplate.service be
   systemctl disable --quiet --now "$unit" || log "$unit: was not enabled"
 done
 
+# systemd made the service's slice by its name, and would keep it; others may be in it too.
+for unit in "$@"; do
+  slice=$(systemctl show --property Slice --value "$unit" || true)
+  if [ -z "$slice" ] || [ "$slice" = system.slice ]; then continue; fi
+  if [ -n "$(find "$root/sys/fs/cgroup/$slice" -mindepth 1 -type d 2>/dev/null | head -n 1)" ]; then continue; fi
+  log "$slice: stop, it is empty"
+  systemctl stop "$slice" || log "$slice: stays"
+done
+
 for unit in "$@" bedplate-early.service bedplate.service bedplate-drift.service bedplate-drift.timer bedplate-device@.service; do
   rm -rf "${units:?}/$unit" "${units:?}/$unit.d"
 done

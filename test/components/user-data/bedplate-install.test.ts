@@ -24,6 +24,7 @@ const TOOLS = [
 const RECORDING_SYSTEMCTL = `#!/bin/sh
 printf '%s\\n' "$*" >>"$SYSTEMCTL_CALLS"
 case " $SYSTEMCTL_FAILS " in *" $* "*) exit 1 ;; esac
+case "$*" in "show --property Slice "*) echo mcp.slice ;; esac
 `;
 
 interface Served {
@@ -270,6 +271,8 @@ describeWith(TOOLS, "bedplate-uninstall", () => {
       "disable --quiet --now bedplate-drift.timer",
       "disable --quiet --now bedplate.service",
       "disable --quiet --now bedplate-early.service",
+      "show --property Slice --value mcp-service.service",
+      "stop mcp.slice",
       "daemon-reload",
       "reset-failed bedplate* mcp-service.service",
     ]);
@@ -279,6 +282,13 @@ describeWith(TOOLS, "bedplate-uninstall", () => {
     const again = await runScript([UNINSTALLER, "mcp-service.service"]);
     expect(again.calls.filter((call) => call.startsWith("disable"))).toEqual([]);
     expect(again.exitCode).toBe(0);
+  });
+
+  it("leaves the service's slice to others that are in it", async () => {
+    await mkdir(path.join(root, "sys/fs/cgroup/mcp.slice/other.service"), { recursive: true });
+    const run = await runScript([UNINSTALLER, "mcp-service.service"]);
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(run.calls).not.toContain("stop mcp.slice");
   });
 
   it("never touches a service that it did not install", async () => {
