@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { withOutput } from "../host-tuning/verbs/output-options.ts";
 import { runVerb } from "../host-tuning/verbs/verb-frame.ts";
 import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
 import type { EnvironmentParts, EstimateOptions } from "./estimate/run-estimate.ts";
@@ -12,12 +13,6 @@ import type { VarianceOptions } from "./variance/run-variance.ts";
 
 /** What the cost verbs need of the program around them. */
 export type CostProgramParts = EnvironmentParts;
-
-function withOutput(command: Command, formats: readonly string[]): Command {
-  return command
-    .addOption(new Option("--format <format>", "how to print").choices(formats).default("table"))
-    .option("--out <file>", "write there instead of stdout");
-}
 
 function frame(options: { readonly format: string }): { root: string; json: boolean } {
   return { root: "/", json: options.format === "json" };
@@ -53,7 +48,7 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
 Examples:
   $ bedplate cost report --input bill.csv
   $ bedplate cost report --input bill.parquet --by cost-center --tag-key CostCenter --month 2026-07
-  $ bedplate cost report --input bill.csv.gz --format json --out report.json
+  $ bedplate cost report --input bill.csv.gz --json --out report.json
   $ bedplate cost report --input cur.parquet --format html --out cost.html
   $ bedplate cost report --input cur/ --owners owners.yaml --allocation rules.yaml --by cost-center
   $ bedplate cost report --input focus.parquet --kubernetes answers/ --month 2026-07

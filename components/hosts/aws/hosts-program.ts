@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { loadCatalogue } from "../../../cost/catalogue/catalogue.ts";
 import { writeOut } from "../../../cost/report/run-report.ts";
 import { InputError } from "../../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../../host-tuning/exit-code.ts";
+import { withOutput } from "../../../host-tuning/verbs/output-options.ts";
 import { runVerb } from "../../../host-tuning/verbs/verb-frame.ts";
 import type { Environment } from "../../environment/environment-spec.ts";
 import { type HostRanking, rankHosts } from "./host-ranking.ts";
@@ -26,15 +27,16 @@ const TOP = 8;
 
 /** Adds `hosts`: what the pools of an environment would run on, before anything is made. */
 export function addHostsVerb(program: Command, parts: HostsProgramParts): void {
-  program
-    .command("hosts")
-    .description("the instance types that satisfy an environment's pools by price, and why others do not")
-    .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
-    .option("--pool <name>", "this pool alone")
-    .option("--top <count>", "rows of each list", positiveInteger, TOP)
-    .option("--why <type>", "what this type, or each type of this family, lacks")
-    .addOption(new Option("--format <format>", "how to print").choices(["table", "json"]).default("table"))
-    .option("--out <file>", "write there instead of stdout")
+  withOutput(
+    program
+      .command("hosts")
+      .description("the instance types that satisfy an environment's pools by price, and why others do not")
+      .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
+      .option("--pool <name>", "this pool alone")
+      .option("--top <count>", "rows of each list", positiveInteger, TOP)
+      .option("--why <type>", "what this type, or each type of this family, lacks"),
+    ["table", "json"],
+  )
     .addHelpText(
       "after",
       `

@@ -254,6 +254,7 @@ describe("bedplate cost estimate --diff", () => {
       costCommand(stacks, "estimate", "--env", "shop", "--diff", "main", ...args);
     const json = await run("--format", "json");
     expect(json).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await run("--json")).toEqual(json);
     const built = estimateDiffSchema.parse(JSON.parse(json.stdout));
     expect(built.base).toMatch(/^main \([0-9a-f]{12}\)$/);
     // 0.307200 x 730 x 2
