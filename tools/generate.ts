@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import * as z from "zod";
+import { renderBenchPage } from "../bench/agent/results.ts";
 import { renderSimulationPage } from "../bench/right-size/simulation-results.ts";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
 import { packageSchema } from "../components/provider/package-schema.ts";
@@ -58,6 +59,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ...schemas,
     ["components/provider/package-schema.json", packageSchema(version)],
     ["docs/knobs.md", renderKnobs(KNOBS)],
+    ["docs/bench.md", renderBenchPage()],
     ["docs/right-size-simulation.md", renderSimulationPage()],
     ["docs/coverage.md", renderCoverage(KNOBS, DECLINED)],
   ]);

@@ -22,7 +22,7 @@ export function renderAgentBench(bench: AgentBench): string {
     "",
     "## Times and memory",
     "",
-    ...paragraph(`Median (least-greatest) of ${bench.rounds} rounds.`),
+    ...paragraph(`Median (least-greatest) of ${bench.rounds} ${bench.rounds === 1 ? "round" : "rounds"}.`),
     "",
     ...bench.contenders.flatMap((contender) => [...contenderSection(contender, bench), ""]),
     "## What was done, and what stays",
@@ -58,7 +58,7 @@ const HOW_NOTES = [
 function setting({ measuredAt, machine, guest, agent, rounds, durationSeconds }: AgentBench): string {
   const how = machine.accelerator === "kvm" ? "KVM" : "software emulation";
   const loads = machine.loadByRound.map((load) => load.toFixed(1));
-  return `Taken on ${measuredAt.slice(0, 10)} in one run of ${Math.round(durationSeconds / 60)} minutes, ${rounds} rounds, in one VM: Debian ${guest.debianRelease}, Linux ${guest.kernelRelease}, ${guest.cpuCount} CPUs, ${guest.memoryMiB} MiB, ${how} on ${machine.cpuCount} CPUs (${machine.cpuModel}). Load of that machine: ${machine.loadBefore.toFixed(1)} before, ${loads.join(", ")} at the rounds' starts, the VM's own part of it. Bedplate ${agent.version} (archive ${agent.archiveSha256.slice(0, 12)}, Node ${guest.nodeVersion}); TuneD ${guest.tunedVersion} (Python ${guest.pythonVersion}), profile throughput-performance; systemd ${guest.systemdVersion}.`;
+  return `Taken on ${measuredAt.slice(0, 10)} in one run of ${Math.round(durationSeconds / 60)} minutes, ${rounds} ${rounds === 1 ? "round" : "rounds"}, in one VM: Debian ${guest.debianRelease}, Linux ${guest.kernelRelease}, ${guest.cpuCount} CPUs, ${guest.memoryMiB} MiB, ${how} on ${machine.cpuCount} CPUs (${machine.cpuModel}). Load of that machine: ${machine.loadBefore.toFixed(1)} before, ${loads.join(", ")} at the rounds' starts, the VM's own part of it. Bedplate ${agent.version} (archive ${agent.archiveSha256.slice(0, 12)}, Node ${guest.nodeVersion}); TuneD ${guest.tunedVersion} (Python ${guest.pythonVersion}), profile throughput-performance; systemd ${guest.systemdVersion}.`;
 }
 
 /** The aim, and how far the result is from it. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { type AgentBench, agentBenchSchema, renderAgentBenchJson } from "./agent-bench.ts";
@@ -10,6 +10,7 @@ const RESULTS = join(import.meta.dirname, "results");
 /** Keeps a result under its day; a second one of a day replaces the first. Returns the file's path. */
 export async function saveResult(bench: AgentBench): Promise<string> {
   const path = join(RESULTS, `${bench.measuredAt.slice(0, 10)}.json`);
+  await mkdir(RESULTS, { recursive: true });
   await writeFile(path, renderAgentBenchJson(bench));
   return path;
 }

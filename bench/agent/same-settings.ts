@@ -28,6 +28,8 @@ export function sameSettingsProfile(full: Pick<HostReport, "entries">, memoryMiB
     kind: "HostProfile",
     preset: "throughput",
     allowLowering: true,
+    // The VM's network has no gateway that could confirm what lowering does to the NIC, and apply would wait for one.
+    confirm: { gateway: false },
     overrides: {
       ...Object.fromEntries(
         [...new Set(others)].map((knob) => [knob, { leave: true, because: "TuneD leaves it" }]),

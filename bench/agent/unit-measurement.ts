@@ -14,7 +14,7 @@ systemctl start "$unit.slice"
 before=$(daemon_cpu)
 systemd-run --quiet --unit="$unit" --slice="$unit.slice" -p Type=oneshot -p RemainAfterExit=yes \\
   -p CPUAccounting=yes -p MemoryAccounting=yes \\
-  -p StandardOutput=file:/run/$unit.out -p StandardError=file:/run/$unit.err \\
+  -p StandardOutput=truncate:/run/$unit.out -p StandardError=truncate:/run/$unit.err \\
   -- /usr/bin/time --quiet -o /run/$unit.time -f %M "$@"
 systemctl show "$unit" -p Result,ExecMainStatus,ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic,CPUUsageNSec
 echo "MaxRssKiB=$(tail -1 /run/$unit.time)"
