@@ -79,5 +79,3 @@ export const kubernetesServiceSchema = z.strictObject({
     .optional()
     .describe("The cluster runs the Prometheus operator: make a ServiceMonitor and rules"),
 });
-
-export type KubernetesServiceSpec = z.output<typeof kubernetesServiceSchema>;

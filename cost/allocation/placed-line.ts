@@ -10,8 +10,6 @@ export interface Amounts {
 
 const MEASURES = ["billed", "effective", "list"] as const satisfies readonly (keyof Amounts)[];
 
-export const NO_MONEY: Amounts = { billed: ZERO, effective: ZERO, list: ZERO };
-
 /** Where the report puts money. */
 export interface Place {
   readonly bucket: Bucket;

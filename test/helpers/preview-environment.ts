@@ -104,6 +104,21 @@ export function errorsOf(run: ProgramRun): string {
   ].join("\n");
 }
 
+/** The one resource of a kind and a name. */
+export function resourceIn(run: ProgramRun, kind: string, name: string): RegisteredResource {
+  const found = run.resources.find(
+    (resource) => resource.type.endsWith(`:${kind}`) && resource.name === name,
+  );
+  if (found === undefined) throw new Error(`No ${kind} "${name}": ${errorsOf(run)}`);
+  return found;
+}
+
+/** An input that has to be known text. */
+export function textOf(value: unknown): string {
+  if (typeof value !== "string") throw new Error(`Expected text, got ${JSON.stringify(value)}`);
+  return value;
+}
+
 /** A run as a tree that people review: each resource below its parent, with what it is made from. */
 export function renderPreview(run: ProgramRun): string {
   const lines: string[] = [];

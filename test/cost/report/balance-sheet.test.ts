@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addAmounts, NO_MONEY } from "../../../cost/allocation/placed-line.ts";
-import { type ExactDecimal, parseDecimal, subtractDecimals } from "../../../cost/money/exact-decimal.ts";
+import { addAmounts } from "../../../cost/allocation/placed-line.ts";
+import {
+  type ExactDecimal,
+  parseDecimal,
+  subtractDecimals,
+  ZERO,
+} from "../../../cost/money/exact-decimal.ts";
 import {
   balanceSheetOf,
   type ExactBill,
@@ -15,6 +20,8 @@ import { renderTable } from "../../../cost/report/render-table.ts";
 import { csvField } from "../../../cost/report/render-csv.ts";
 import { cellText } from "../../../cost/report/render-table.ts";
 import { foldTagKey, spellingsOf } from "../../../cost/report/tag-spelling.ts";
+
+const NO_MONEY = { billed: ZERO, effective: ZERO, list: ZERO };
 
 function row(bucket: ExactRow["bucket"], owner: string | null, billed: string, effective = billed): ExactRow {
   return {

@@ -9,13 +9,10 @@ import {
   describedType,
   errorsOf,
   previewEnvironment,
+  resourceIn,
+  textOf,
 } from "../../../helpers/preview-environment.ts";
-import {
-  PROGRAM_LIMIT_MILLIS,
-  type ProgramArgs,
-  type ProgramRun,
-  type RegisteredResource,
-} from "../../../helpers/program-host.ts";
+import { PROGRAM_LIMIT_MILLIS, type ProgramArgs, type ProgramRun } from "../../../helpers/program-host.ts";
 
 vi.setConfig({ testTimeout: 2 * PROGRAM_LIMIT_MILLIS, hookTimeout: 2 * PROGRAM_LIMIT_MILLIS });
 
@@ -39,19 +36,6 @@ function preview(pools: readonly object[], args: Partial<ProgramArgs> = {}): Pro
   }));
   writeFileSync(file, stringify({ ...dev, name: "trial", hostPools }));
   return previewEnvironment("trial", { ...args, config: { environmentFile: file, ...args.config } });
-}
-
-function find(run: ProgramRun, kind: string, name: string): RegisteredResource {
-  const found = run.resources.find(
-    (resource) => resource.type.endsWith(`:${kind}`) && resource.name === name,
-  );
-  if (found === undefined) throw new Error(`No ${kind} "${name}": ${errorsOf(run)}`);
-  return found;
-}
-
-function textOf(value: unknown): string {
-  if (typeof value !== "string") throw new Error(`Expected text, got ${JSON.stringify(value)}`);
-  return value;
 }
 
 describe("pools with much to ask for", () => {
@@ -88,7 +72,7 @@ describe("pools with much to ask for", () => {
   test("end well", () => expect(run.exitCode, errorsOf(run)).toBe(0));
 
   test("lay out 17 cards, of which 16 carry EFA, and take the block's market in its zone", () => {
-    const { inputs } = find(run, "LaunchTemplate", "trial-pool-0");
+    const { inputs } = resourceIn(run, "LaunchTemplate", "trial-pool-0");
     const interfaces = inputs["networkInterfaces"] as { interfaceType: string; networkCardIndex: number }[];
     expect(interfaces.map((one) => `${one.networkCardIndex} ${one.interfaceType}`)).toEqual([
       "0 interface",
@@ -101,7 +85,7 @@ describe("pools with much to ask for", () => {
       blockDeviceMappings: [{ ebs: { volumeType: "io2", iops: 64_000, volumeSize: 500 } }],
     });
     expect(inputs).not.toHaveProperty("vpcSecurityGroupIds");
-    const group = find(run, "Group", "trial-pool-0").inputs;
+    const group = resourceIn(run, "Group", "trial-pool-0").inputs;
     expect(group["vpcZoneIdentifiers"]).toEqual(["subnet-0bbbbbbbbbbbbbbb0"]);
     expect(group).toMatchObject({ instanceRefresh: { preferences: { minHealthyPercentage: 0 } } });
     expect(group["instanceRefresh"]).not.toHaveProperty("preferences.maxHealthyPercentage");
@@ -115,7 +99,7 @@ describe("pools with much to ask for", () => {
   });
 
   test("set threads by CPU options, and ENA Express on the interface with IP", () => {
-    const { inputs } = find(run, "LaunchTemplate", "trial-pool-1");
+    const { inputs } = resourceIn(run, "LaunchTemplate", "trial-pool-1");
     const type = describedType(textOf(inputs["instanceType"]));
     if (type === undefined) throw new Error(`The catalogue lacks ${JSON.stringify(inputs["instanceType"])}`);
     const isSet = type["defaultThreadsPerCore"] === 2;
@@ -135,14 +119,14 @@ describe("pools with much to ask for", () => {
       blockDeviceMappings: [{ ebs: { volumeType: "gp3", iops: 8000, throughput: 500 } }],
     });
     expect(run.resources.map((resource) => resource.name)).not.toContain("trial-pool-1-image");
-    expect(find(run, "Group", "trial-pool-1").inputs).toMatchObject({
+    expect(resourceIn(run, "Group", "trial-pool-1").inputs).toMatchObject({
       warmPool: { poolState: "Stopped", minSize: 2 },
       instanceRefresh: { preferences: { minHealthyPercentage: 100, maxHealthyPercentage: 150 } },
     });
   });
 
   test("keep a host on demand among spot ones of several types, and replace before EC2 takes one", () => {
-    const { inputs } = find(run, "Group", "trial-pool-2");
+    const { inputs } = resourceIn(run, "Group", "trial-pool-2");
     expect(inputs).toMatchObject({
       capacityRebalance: true,
       mixedInstancesPolicy: {
@@ -157,7 +141,7 @@ describe("pools with much to ask for", () => {
       launchTemplate: { overrides: { instanceType: string }[] };
     };
     expect(launchTemplate.overrides).toHaveLength(6);
-    const parameter = find(run, "Parameter", "trial-pool-2-image-2026-11-20").inputs["description"];
+    const parameter = resourceIn(run, "Parameter", "trial-pool-2-image-2026-11-20").inputs["description"];
     expect(parameter).toContain("al2023-ami-kernel-default-arm64");
     const outbound = run.resources.filter(
       (resource) =>
@@ -172,10 +156,10 @@ describe("pools with much to ask for", () => {
   });
 
   test("make room in a reservation before they fill it", () => {
-    expect(find(run, "LaunchTemplate", "trial-pool-3").inputs).toMatchObject({
+    expect(resourceIn(run, "LaunchTemplate", "trial-pool-3").inputs).toMatchObject({
       capacityReservationSpecification: { capacityReservationTarget: { capacityReservationId: RESERVATION } },
     });
-    const { inputs } = find(run, "Group", "trial-pool-3");
+    const { inputs } = resourceIn(run, "Group", "trial-pool-3");
     expect(inputs).toMatchObject({ instanceRefresh: { preferences: { minHealthyPercentage: 50 } } });
     expect(inputs["instanceRefresh"]).not.toHaveProperty("preferences.maxHealthyPercentage");
   });
@@ -183,20 +167,20 @@ describe("pools with much to ask for", () => {
   test("run in the hours of the environment alone", () => {
     const schedules = run.resources.filter((resource) => resource.type.endsWith(":Schedule"));
     expect(schedules).toHaveLength(8);
-    expect(find(run, "Schedule", "trial-pool-1-start").inputs).toMatchObject({
+    expect(resourceIn(run, "Schedule", "trial-pool-1-start").inputs).toMatchObject({
       recurrence: "0 7 * * MON-FRI",
       timeZone: "Europe/Berlin",
       minSize: 2,
       maxSize: 6,
       desiredCapacity: 2,
     });
-    expect(find(run, "Schedule", "trial-pool-1-stop").inputs).toMatchObject({
+    expect(resourceIn(run, "Schedule", "trial-pool-1-stop").inputs).toMatchObject({
       recurrence: "0 19 * * MON-FRI",
       minSize: 0,
       maxSize: 0,
       desiredCapacity: 0,
     });
-    expect(find(run, "Group", "trial-pool-1").ignoreChanges).toEqual([
+    expect(resourceIn(run, "Group", "trial-pool-1").ignoreChanges).toEqual([
       "minSize",
       "maxSize",
       "desiredCapacity",
@@ -240,8 +224,8 @@ describe("what the account answers", () => {
       }),
     });
     expect(run.exitCode, errorsOf(run)).toBe(0);
-    expect(find(run, "LaunchTemplate", "trial-pool-0").inputs["instanceType"]).toBe("m6a.large");
-    expect(find(run, "Group", "trial-pool-0").inputs["vpcZoneIdentifiers"]).toEqual([
+    expect(resourceIn(run, "LaunchTemplate", "trial-pool-0").inputs["instanceType"]).toBe("m6a.large");
+    expect(resourceIn(run, "Group", "trial-pool-0").inputs["vpcZoneIdentifiers"]).toEqual([
       "subnet-0bbbbbbbbbbbbbbb0",
     ]);
     expect(run.outputs["pools"]).toMatchObject({ "pool-0": { machineType: "m6a.large" } });
@@ -263,7 +247,7 @@ describe("what the account answers", () => {
     const run = await preview([{}], {
       invoke: account({ describe: (type) => (type === "m5a.large" ? { memorySize: 4096 } : {}) }),
     });
-    expect(find(run, "LaunchTemplate", "trial-pool-0").inputs["instanceType"]).toBe("m6a.large");
+    expect(resourceIn(run, "LaunchTemplate", "trial-pool-0").inputs["instanceType"]).toBe("m6a.large");
     expect(messagesOf(run, "warning")).toEqual([
       "pool pool-0: m5a.large has 4096 MiB of memory; the catalogue says 8192",
     ]);

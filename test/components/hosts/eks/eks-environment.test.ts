@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { environmentSchema } from "../../../../components/environment/environment-spec.ts";
 import { OWNER_TAG_KEYS } from "../../../../components/tags/owner-tags.ts";
-import { errorsOf, previewEnvironment, renderPreview } from "../../../helpers/preview-environment.ts";
+import {
+  errorsOf,
+  previewEnvironment,
+  renderPreview,
+  resourceIn,
+  textOf,
+} from "../../../helpers/preview-environment.ts";
 import {
   PROGRAM_LIMIT_MILLIS,
   type ProgramRun,
@@ -46,21 +52,6 @@ function outputsOf(type: string, name: string): Record<string, unknown> {
   }
 }
 
-function finderIn(run: ProgramRun): (kind: string, name: string) => RegisteredResource {
-  return (kind, name) => {
-    const found = run.resources.find(
-      (resource) => resource.type.endsWith(`:${kind}`) && resource.name === name,
-    );
-    if (found === undefined) throw new Error(`No ${kind} "${name}": ${errorsOf(run)}`);
-    return found;
-  };
-}
-
-function textOf(value: unknown): string {
-  if (typeof value !== "string") throw new Error(`Expected text, got ${JSON.stringify(value)}`);
-  return value;
-}
-
 describe("preview of an environment with a cluster of its own", () => {
   let run: ProgramRun;
   beforeAll(async () => {
@@ -73,17 +64,16 @@ describe("preview of an environment with a cluster of its own", () => {
   });
 
   test("names what only the cluster can say as unknown", () => {
-    expect(finderIn(run)("kubernetes", "cluster").inputs["kubeconfig"]).toBe(UNKNOWN);
+    expect(resourceIn(run, "kubernetes", "cluster").inputs["kubeconfig"]).toBe(UNKNOWN);
     expect(run.outputs["kubeconfig"]).toBe(UNKNOWN);
   });
 });
 
 describe("an environment with a cluster of its own, once it is up", () => {
   let run: ProgramRun;
-  let find: ReturnType<typeof finderIn>;
+  const find = (kind: string, name: string) => resourceIn(run, kind, name);
   beforeAll(async () => {
     run = await previewEnvironment("cluster", { config: CONFIG, isPreview: false, outputsOf });
-    find = finderIn(run);
   });
 
   /** Every resource that has to be there before this one, by any number of steps. */
