@@ -257,7 +257,7 @@ describeWith([PROMTOOL], "promtool check metrics", () => {
         const family: MetricFamily = {
           name: "bedplate_demo",
           type: "gauge",
-          help: values[0] || "x",
+          help: `Demo ${values[0]}`,
           samples,
         };
         expect(promtoolSays(renderMetrics([family]))).toBe("");
