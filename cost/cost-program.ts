@@ -1,13 +1,16 @@
 import { type Command, Option } from "commander";
 import { withOutput } from "../host-tuning/verbs/output-options.ts";
 import { runVerb } from "../host-tuning/verbs/verb-frame.ts";
+import { withBill } from "./bill-options.ts";
 import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
 import type { EnvironmentParts, EstimateOptions } from "./estimate/run-estimate.ts";
 import type { RightSizeOptions } from "./right-size/run-right-size.ts";
 import { addGenerateVerb } from "./generate/generate-verb.ts";
+import { addJournalVerb } from "./journal/journal-verb.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
 import { USAGE_METRICS } from "./right-size/usage-metrics.ts";
+import { addShowbackVerb } from "./showback/showback-verb.ts";
 import type { UnitCostOptions } from "./unit-cost/run-unit-cost.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
 
@@ -18,28 +21,16 @@ function frame(options: { readonly format: string }): { root: string; json: bool
   return { root: "/", json: options.format === "json" };
 }
 
-/** Adds `cost report`, `cost estimate` and `cost variance`. DuckDB is loaded when a bill is read, not before. */
+/** Adds the verbs of `cost`. DuckDB is loaded when a bill is read, not before. */
 export function addCostVerbs(program: Command, parts: CostProgramParts): void {
   const cost = program.command("cost").description("what environments cost, by team: bills and estimates");
   addGenerateVerb(cost);
   withOutput(
-    cost
-      .command("report")
-      .description("split a bill by owner, with the balance sheet that proves nothing is lost")
-      .requiredOption(
-        "--input <path>",
-        "a FOCUS 1.0 to 1.2 bill or an AWS Cost and Usage Report: a file (CSV, gzip, Parquet) or a folder",
-      )
-      .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
-      .option("--month <month>", "one billing period of the file, as in 2026-07")
-      .option("--tag-key <key>", "the tag that holds the key, where it is called otherwise")
-      .option("--shared <owner...>", "owners whose cost is everyone's, as in platform")
-      .option("--owners <file>", "YAML: services, their teams and their cost centers, by date")
-      .option("--allocation <file>", "YAML: how shared and idle cost is shared out")
-      .option(
-        "--kubernetes <path...>",
-        "use of nodes by pods: CSV, or answers of Prometheus' query_range API (JSON); files or folders",
-      ),
+    withBill(
+      cost
+        .command("report")
+        .description("split a bill by owner, with the balance sheet that proves nothing is lost"),
+    ).addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team")),
     ["table", "json", "csv", "html"],
   )
     .addHelpText(
@@ -134,6 +125,8 @@ Exit codes: 0 compared, 1 over budget (with --fail-over-budget), 2 bad input`,
     });
   addRightSizeVerb(cost, parts);
   addUnitCostVerb(cost, parts);
+  addShowbackVerb(cost);
+  addJournalVerb(cost);
 }
 
 /** Options of the verbs that read measured use. */

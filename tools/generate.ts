@@ -9,6 +9,8 @@ import { packageSchema } from "../components/provider/package-schema.ts";
 import { hostRankingSchema } from "../components/hosts/aws/host-ranking.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { estimateDiffSchema } from "../cost/estimate/estimate-diff.ts";
+import { journalSchema } from "../cost/journal/journal.ts";
+import { showbackSchema } from "../cost/showback/showback.ts";
 import { unitCostSchema } from "../cost/unit-cost/unit-cost.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
 import { allocationRulesSchema } from "../cost/allocation/allocation-rules.ts";
@@ -44,6 +46,8 @@ const CONTRACTS = [
   { file: "cost-estimate", schema: costEstimateSchema, io: "output" },
   { file: "cost-estimate-diff", schema: estimateDiffSchema, io: "output" },
   { file: "cost-variance", schema: costVarianceSchema, io: "output" },
+  { file: "showback", schema: showbackSchema, io: "output" },
+  { file: "chargeback-journal", schema: journalSchema, io: "output" },
   { file: "unit-cost", schema: unitCostSchema, io: "output" },
   { file: "right-sizing", schema: rightSizeReportSchema, io: "output" },
   { file: "commitments", schema: commitmentsSchema, io: "input" },

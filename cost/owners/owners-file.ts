@@ -43,6 +43,24 @@ function periodFaults(
   return [...empty, ...overlapping];
 }
 
+/** Where a chargeback journal posts. Names of the general ledger, as it spells them. */
+const ledgerSchema = z
+  .strictObject({
+    expenseAccount: name.describe("Debited with what each cost center bears"),
+    payableAccount: name.describe("Credited with the bill: the provider's invoice"),
+    prepaidAccount: name
+      .optional()
+      .describe(
+        "Debited with what is billed now and borne in other months, as commitments paid upfront; needed for effective cost",
+      ),
+    centralCostCenter: name.describe("Bears what no team has"),
+    costCenters: z
+      .partialRecord(z.enum(["shared", "idle", "unused-commitment", "tax-and-credit", "untagged"]), name)
+      .default({})
+      .describe("Bears a part of the balance sheet in place of the central cost center"),
+  })
+  .describe("Accounts of the chargeback journal");
+
 /** Names that are one name to the bill. */
 function repeats(names: readonly string[]): readonly number[] {
   const folded = names.map(foldTagValue);
@@ -58,12 +76,21 @@ export const ownersFileSchema = z
   .strictObject({
     apiVersion: z.literal(API_VERSION),
     kind: z.literal("CostOwners"),
-    teams: z.array(z.strictObject({ team: name, costCenters: costCenterPeriods })).min(1),
+    teams: z
+      .array(
+        z.strictObject({
+          team: name,
+          mail: z.email("an address as in team@example.com").optional().describe("Where its showback goes"),
+          costCenters: costCenterPeriods,
+        }),
+      )
+      .min(1),
     services: z.array(z.strictObject({ service: name, teams: teamPeriods })).default([]),
     accounts: z
       .array(z.strictObject({ account: name, teams: teamPeriods }))
       .default([])
       .describe("Whose an account's lines are where neither this file nor a tag says more"),
+    ledger: ledgerSchema.optional(),
   })
   .superRefine((file, context) => {
     const add = (path: readonly PropertyKey[], message: string): void => {
@@ -97,4 +124,5 @@ export const ownersFileSchema = z
   })
   .describe("Services, their teams and their cost centers, by date");
 
+export type Ledger = z.output<typeof ledgerSchema>;
 export type OwnersFile = z.output<typeof ownersFileSchema>;

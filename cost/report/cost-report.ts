@@ -65,7 +65,7 @@ export const costLineSchema = z.strictObject({
   ListCost: exactMoney.nullable().describe("Null where the bill has no list price"),
 });
 
-const moneySchema = z.strictObject({
+export const moneySchema = z.strictObject({
   billed: exactMoney,
   effective: exactMoney,
   list: exactMoney.nullable().describe("At list prices; null where the bill has none for any of it"),
@@ -147,7 +147,7 @@ export const currencyReportSchema = z.strictObject({
   lines: z.array(costLineSchema),
 });
 
-const usedFileSchema = z
+export const usedFileSchema = z
   .strictObject({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
   .nullable();
 

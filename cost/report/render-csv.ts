@@ -27,7 +27,7 @@ export function csvField(text: string): string {
 }
 
 /** Text from a bill (a tag value): where a spreadsheet would run it as a formula, an apostrophe goes before it. */
-function foreignText(text: string): string {
+export function foreignText(text: string): string {
   return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }
 

@@ -94,7 +94,11 @@ function renderRows(report: CostReport, currency: CurrencyReport): string {
   );
 }
 
-function renderBalance(report: CostReport, currency: CurrencyReport): string {
+/** The balance sheet of one currency, with its proof to the last digit. */
+export function renderBalance(
+  report: Pick<CostReport, "plural">,
+  currency: Pick<CurrencyReport, "balance" | "currency">,
+): string {
   const { balance } = currency;
   const sheet = (heads: readonly string[], pick: (money: Money) => string[]): string => {
     const parts = balanceParts(report, currency).map(([name, money], index) => [

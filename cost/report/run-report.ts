@@ -11,15 +11,19 @@ import { renderCsv } from "./render-csv.ts";
 import { renderTable } from "./render-table.ts";
 import { reportKey } from "./report-key.ts";
 
-export interface ReportOptions {
+/** What says which bill is split and whose what is, for every verb that splits one. */
+export interface BillOptions {
   readonly input: string;
-  readonly by: string;
   readonly month?: string;
   readonly tagKey?: string;
   readonly shared?: readonly string[];
   readonly owners?: string;
   readonly allocation?: string;
   readonly kubernetes?: readonly string[];
+}
+
+export interface ReportOptions extends BillOptions {
+  readonly by: string;
   readonly format: "table" | "json" | "csv" | "html";
   readonly out?: string;
 }
@@ -62,6 +66,19 @@ export function checkedMonth(month: string | undefined): string | undefined {
 }
 
 /**
+ * The billing period of a report that has only one, in whatever currencies.
+ *
+ * @throws {InputError} when it has several
+ */
+export function onlyMonthOfReport({ currencies }: CostReport): string {
+  const months = new Set(currencies.flatMap(({ billingMonths: { first, last } }) => [first, last]));
+  const [only, ...others] = [...months].toSorted();
+  if (only !== undefined && others.length === 0) return only;
+  const message = `the bill has the billing periods ${[...months].toSorted().join(", ")}: name one`;
+  throw new InputError("command line", [{ path: "--month", message }]);
+}
+
+/**
  * The files that say who owns what and how shared cost is shared out.
  *
  * @throws {InputError} when one cannot be read or is wrong
@@ -70,7 +87,7 @@ export async function readOwnerFiles({
   owners,
   allocation,
   kubernetes,
-}: Pick<ReportOptions, "owners" | "allocation" | "kubernetes">): Promise<
+}: Pick<BillOptions, "owners" | "allocation" | "kubernetes">): Promise<
   Pick<CostReportArgs, "owners" | "rules" | "kubernetes">
 > {
   return {

@@ -63,7 +63,7 @@ export function keyText(report: CostReport): string {
 /** The parts of the balance sheet in its order, with their names. */
 export function balanceParts(
   report: Pick<CostReport, "plural">,
-  { balance }: CurrencyReport,
+  { balance }: Pick<CurrencyReport, "balance">,
 ): readonly (readonly [name: string, money: CurrencyReport["balance"]["bill"]])[] {
   return [
     [report.plural, balance.owners],

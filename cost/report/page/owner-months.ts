@@ -7,7 +7,7 @@ import {
   roundToTotal,
   subtractDecimals,
 } from "../../money/exact-decimal.ts";
-import type { CostLine, CurrencyReport } from "../cost-report.ts";
+import type { CostLine, CurrencyReport, ReportRow } from "../cost-report.ts";
 import { labelOf } from "../wording.ts";
 
 function effectiveOf(lines: readonly CostLine[]): ExactDecimal {
@@ -19,31 +19,46 @@ export function monthsOf(currency: CurrencyReport): readonly string[] {
   return [...new Set(currency.lines.map((line) => line.BillingMonth))].toSorted();
 }
 
+/** A provider's service in a row of the report, in the currency's smallest unit. */
+export interface ServiceCost {
+  readonly service: string;
+  readonly lines: number;
+  readonly billed: string;
+  readonly effective: string;
+  /** Null where none of it has a list price. */
+  readonly list: string | null;
+}
+
 /** What a row of the report is made of by the provider's services, the dearest first; rounded so that it adds up to the row. */
 export function servicesOf(
   lines: readonly CostLine[],
-  rounded: { readonly billedRounded: string; readonly effectiveRounded: string },
+  rounded: Pick<ReportRow, "billedRounded" | "effectiveRounded" | "listRounded">,
   minorDigits: number,
-): readonly { service: string; lines: number; billed: string; effective: string }[] {
+): readonly ServiceCost[] {
   const groups = [...Map.groupBy(lines, (line) => line.ServiceName)]
     .map(([service, same]) => ({
       service: service === "" ? "(no service)" : service,
       lines: same.reduce((sum, line) => sum + line.lines, 0),
       billed: addDecimals(same.map((line) => parseDecimal(line.BilledCost))),
       effective: effectiveOf(same),
+      list: addDecimals(same.flatMap(({ ListCost }) => (ListCost === null ? [] : [parseDecimal(ListCost)]))),
+      isListed: same.some(({ ListCost }) => ListCost !== null),
     }))
     .toSorted((a, b) => compareDecimals(b.effective, a.effective) || (a.service < b.service ? -1 : 1));
   const round = (
     pick: (group: (typeof groups)[number]) => ExactDecimal,
-    total: string,
-  ): readonly ExactDecimal[] => roundToTotal(groups.map(pick), minorDigits, parseDecimal(total));
+    total: string | null,
+  ): readonly ExactDecimal[] =>
+    roundToTotal(groups.map(pick), minorDigits, total === null ? undefined : parseDecimal(total));
   const billed = round((group) => group.billed, rounded.billedRounded);
   const effective = round((group) => group.effective, rounded.effectiveRounded);
+  const list = round((group) => group.list, rounded.listRounded);
   return groups.map((group, index) => ({
     service: group.service,
     lines: group.lines,
     billed: formatDecimal(billed[index] ?? group.billed, minorDigits),
     effective: formatDecimal(effective[index] ?? group.effective, minorDigits),
+    list: group.isListed ? formatDecimal(list[index] ?? group.list, minorDigits) : null,
   }));
 }
 
