@@ -283,6 +283,10 @@ export const environmentSchema = z
       perMonth: z.string().regex(/^\d{1,12}(\.\d{1,2})?$/, 'a decimal amount as in "1200.00"'),
     }),
     schedule: scheduleSchema.prefault({}),
+    expires: z.iso
+      .date()
+      .optional()
+      .describe("The last day that it is needed, UTC; `cost idle` names it afterwards, nothing removes it"),
     protection: z
       .strictObject({
         protect: z
