@@ -349,12 +349,19 @@ export function parseCatalogue(text: string, region: string, source: string): Ca
   };
 }
 
+/** By region: the file is committed and does not change below a running program. */
+const LOADED = new Map<string, Catalogue>();
+
 /**
  * The committed catalogue, priced for `region`. In a region whose prices it lacks every type is unpriced and says why;
- * the specifications hold everywhere.
+ * the specifications hold everywhere. Read and checked once in a program.
  *
  * @throws {InputError} when the committed file is broken
  */
 export function loadCatalogue(region: string): Catalogue {
-  return parseCatalogue(readFileSync(FILE, "utf8"), region, "cost/catalogue/ec2-us-east-1.json");
+  const loaded = LOADED.get(region);
+  if (loaded !== undefined) return loaded;
+  const catalogue = parseCatalogue(readFileSync(FILE, "utf8"), region, "cost/catalogue/ec2-us-east-1.json");
+  LOADED.set(region, catalogue);
+  return catalogue;
 }

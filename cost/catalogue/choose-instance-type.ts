@@ -1,6 +1,6 @@
 import { Decimal } from "decimal.js";
 import type { AwsPool, HostNeeds } from "../../components/environment/environment-spec.ts";
-import type { Catalogue, InstanceType } from "./catalogue.ts";
+import type { Catalogue, InstanceType, Price } from "./catalogue.ts";
 
 /** What a pool asks of an instance type: its needs, and the terms on which only some types are sold. */
 export type PoolDemand = Pick<AwsPool, "needs"> &
@@ -209,12 +209,19 @@ function comparePrice(a: InstanceType, b: InstanceType): number {
   const [one, other] = [orderingAmount(a), orderingAmount(b)];
   if (one === undefined || other === undefined)
     return Number(one === undefined) - Number(other === undefined);
-  return new Decimal(one).comparedTo(other);
+  return one.comparedTo(other);
 }
 
+/** Amounts as numbers, by the price that says them: each is compared a dozen times in every ranking of every pool. */
+const AMOUNTS = new WeakMap<Price, Decimal>();
+
 /** The price, or the price of the region that is known: types are dear or cheap in the same order everywhere, nearly. */
-function orderingAmount({ price }: InstanceType): string | undefined {
-  return price.kind === "priced" ? price.amount : price.elsewhere?.amount;
+function orderingAmount({ price }: InstanceType): Decimal | undefined {
+  const text = price.kind === "priced" ? price.amount : price.elsewhere?.amount;
+  if (text === undefined) return undefined;
+  const amount = AMOUNTS.get(price) ?? new Decimal(text);
+  AMOUNTS.set(price, amount);
+  return amount;
 }
 
 /**
@@ -288,16 +295,26 @@ export function nearestRejections(
     .slice(0, limit);
 }
 
-/** The types that satisfy `demand`, cheapest first, and for every other type and family the reason. Pure. */
-export function chooseInstanceTypes(demand: PoolDemand, catalogue: Catalogue): InstanceTypeChoice {
-  const judged = catalogue.instanceTypes.map((spec) => ({
-    spec,
-    lacks: shortfalls(spec, demand, catalogue.zones),
-  }));
-  const ranked = judged
+function judge(demand: PoolDemand, { instanceTypes, zones }: Catalogue): readonly JudgedType[] {
+  return instanceTypes.map((spec) => ({ spec, lacks: shortfalls(spec, demand, zones) }));
+}
+
+function rankJudged(judged: readonly JudgedType[]): readonly InstanceType[] {
+  return judged
     .filter(({ lacks }) => lacks.length === 0)
     .map(({ spec }) => spec)
     .toSorted(compareTypes);
+}
+
+/** The types that satisfy `demand`, cheapest first, without the reasons against the others. Pure. */
+export function rankInstanceTypes(demand: PoolDemand, catalogue: Catalogue): readonly InstanceType[] {
+  return rankJudged(judge(demand, catalogue));
+}
+
+/** The types that satisfy `demand`, cheapest first, and for every other type and family the reason. Pure. */
+export function chooseInstanceTypes(demand: PoolDemand, catalogue: Catalogue): InstanceTypeChoice {
+  const judged = judge(demand, catalogue);
+  const ranked = rankJudged(judged);
   const families = Map.groupBy(judged, ({ spec }) => spec.family);
   for (const spec of ranked) families.delete(spec.family);
   const { needs } = demand;

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type * as aws from "@pulumi/aws";
 import type { Catalogue, InstanceType, LocalDisks, NetworkCard } from "../../../cost/catalogue/catalogue.ts";
-import { type PoolDemand, chooseInstanceTypes } from "../../../cost/catalogue/choose-instance-type.ts";
+import { type PoolDemand, rankInstanceTypes } from "../../../cost/catalogue/choose-instance-type.ts";
 import type { AwsAccount } from "./aws-account.ts";
 
 /** What EC2 says of one type: the provider's function `aws:ec2/getInstanceType`. */
@@ -54,8 +55,8 @@ export async function confirmLeaders(
   const differences: string[] = [];
   let current = catalogue;
   for (;;) {
-    const unasked = chooseInstanceTypes(demand, current)
-      .ranked.slice(0, leaders)
+    const unasked = rankInstanceTypes(demand, current)
+      .slice(0, leaders)
       .filter((spec) => !confirmed.has(spec.type));
     if (unasked.length === 0) return { catalogue: current, differences };
     for (const [index, live] of (await Promise.all(unasked.map((spec) => read(spec.type)))).entries()) {
@@ -63,8 +64,11 @@ export async function confirmLeaders(
       if (spec === undefined) continue;
       const fresh = withLiveFacts(spec, live);
       differences.push(...differencesOf(spec, fresh));
-      confirmed.set(spec.type, fresh);
+      confirmed.set(spec.type, isDeepStrictEqual(fresh, spec) ? spec : fresh);
     }
+    // As the catalogue has them, so nothing is ranked otherwise than it was.
+    if (unasked.every((spec) => confirmed.get(spec.type) === spec))
+      return { catalogue: current, differences };
     current = {
       ...current,
       instanceTypes: current.instanceTypes.map((spec) => confirmed.get(spec.type) ?? spec),
