@@ -18,4 +18,5 @@ Examples:
 Exit codes: 0 as wanted, 1 something failed, 2 bad input, 3 drift or a stale plan, 4 reboot needed`,
   );
 addAgentVerbs(program);
-await runProgram(program);
+// Not awaited at the top: the archive's program is CommonJS.
+void runProgram(program);

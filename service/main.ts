@@ -39,12 +39,18 @@ async function main(): Promise<ExitCode> {
   return isClean ? EXIT_CODE.asWanted : EXIT_CODE.failed;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const isBadInput = error instanceof InputError;
-  process.stderr.write(
-    `${isBadInput ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
-  );
-  process.exitCode = isBadInput ? EXIT_CODE.badInput : EXIT_CODE.failed;
+/** The exit code, and one line where the configuration is at fault. */
+async function run(): Promise<void> {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    const isBadInput = error instanceof InputError;
+    process.stderr.write(
+      `${isBadInput ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+    );
+    process.exitCode = isBadInput ? EXIT_CODE.badInput : EXIT_CODE.failed;
+  }
 }
+
+// Not awaited at the top: the archive's program is CommonJS.
+void run();

@@ -4,10 +4,10 @@ export const HOST_PATHS = {
   agentFolder: "/opt/bedplate",
   agentCurrent: "/opt/bedplate/current",
   node: "/opt/bedplate/current/bin/node",
-  agentMain: "/opt/bedplate/current/main.mjs",
+  agentMain: "/opt/bedplate/current/main.cjs",
   agentUnits: "/opt/bedplate/current/units",
   serviceFolder: "/opt/mcp-service",
-  serviceMain: "/opt/mcp-service/current/main.mjs",
+  serviceMain: "/opt/mcp-service/current/main.cjs",
   configFolder: "/etc/bedplate",
   profile: "/etc/bedplate/profile.yaml",
   /** One line per archive: name, sha256, address. */

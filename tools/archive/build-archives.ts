@@ -52,7 +52,7 @@ const SOURCE_FOLDERS = ["host-tuning", "service", "tools/archive"];
 const COMMAND_TEXT = `#!/bin/sh
 # The agent, by name: bedplate plan, bedplate status.
 folder=$(dirname "$(readlink -f "$0")")
-exec env NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-/var/cache/bedplate}" "$folder/node" "$folder/../main.mjs" "$@"
+exec env NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-/var/cache/bedplate}" "$folder/node" "$folder/../main.cjs" "$@"
 `;
 
 /**
@@ -95,7 +95,7 @@ async function agentArchiveEntries(
     readNodeRuntime(repositoryFolder, nodeFolder, architecture),
   ]);
   return [
-    textEntry("main.mjs", bundle.code),
+    textEntry("main.cjs", bundle.code),
     { name: "bin/node", content: node.binary, isExecutable: true },
     { name: "bin/bedplate", content: Buffer.from(COMMAND_TEXT), isExecutable: true },
     textEntry(`units/${EARLY_UNIT}`, Buffer.from(renderEarlyUnit())),
@@ -113,7 +113,7 @@ async function agentArchiveEntries(
 async function serviceArchiveEntries(repositoryFolder: string): Promise<ArchiveEntry[]> {
   const bundle = await bundleProgram(repositoryFolder, "service/main.ts");
   return [
-    textEntry("main.mjs", bundle.code),
+    textEntry("main.cjs", bundle.code),
     textEntry("licenses/bundle.txt", bundle.notices),
     ...ownLicence(repositoryFolder),
   ];

@@ -74,7 +74,7 @@ afterEach(async () => {
 async function serve(name: string, version = "1"): Promise<Served> {
   const text = (content: string) => ({ content: Buffer.from(content), isExecutable: false });
   const content = await packArchive([
-    { name: "main.mjs", ...text(`// ${name} ${version}\n`) },
+    { name: "main.cjs", ...text(`// ${name} ${version}\n`) },
     ...(name === "agent"
       ? [
           { name: "units/bedplate-early.service", ...text("[Service]\n") },
@@ -148,7 +148,7 @@ describeWith(TOOLS, "bedplate-install", () => {
       "restart mcp-service.service",
     ]);
     expect(await current("bedplate")).toBe(agent.sha256);
-    expect(await readFile(path.join(root, "opt/mcp-service/current/main.mjs"), "utf8")).toBe(
+    expect(await readFile(path.join(root, "opt/mcp-service/current/main.cjs"), "utf8")).toBe(
       "// service 1\n",
     );
     expect(await readdir(path.join(root, "etc/udev/rules.d"))).toEqual(["90-bedplate.rules"]);

@@ -139,7 +139,7 @@ describeWith([TAR], "an archive, unpacked by tar,", () => {
       expect.stringContaining("licenses/bedplate.txt"),
       expect.stringContaining("licenses/bundle.txt"),
       expect.stringContaining("licenses/node.txt"),
-      expect.stringMatching(/^-rw-r--r-- 0\/0 \d+ 2020-01-01 00:00:00 main.mjs$/),
+      expect.stringMatching(/^-rw-r--r-- 0\/0 \d+ 2020-01-01 00:00:00 main.cjs$/),
       expect.stringContaining("units/90-bedplate.rules"),
       expect.stringContaining("units/bedplate-device@.service"),
       expect.stringContaining("units/bedplate-drift.service"),
@@ -159,8 +159,8 @@ describeWith([TAR], "an archive, unpacked by tar,", () => {
 
   it("holds a program that the pinned Node runs, CommonJS packages and all", async () => {
     const { service } = await build(await smallRepository("one"));
-    const { stdout } = await execa("tar", ["-xzOf", service.path, "main.mjs"], { timeout: 30_000 });
-    const main = path.join(scratch, "main.mjs");
+    const { stdout } = await execa("tar", ["-xzOf", service.path, "main.cjs"], { timeout: 30_000 });
+    const main = path.join(scratch, "main.cjs");
     await writeFile(main, stdout);
     const run = await execa(process.execPath, [main], { timeout: 30_000, stripFinalNewline: false });
     expect(run.stdout).toBe("\n");
@@ -199,7 +199,7 @@ describeWith(
         expect(JSON.stringify(JSON.parse(knobs.stdout))).toContain("net.core.somaxconn");
         const refused = await execa(
           path.join(agentFolder, "bin/node"),
-          [path.join(serviceFolder, "main.mjs")],
+          [path.join(serviceFolder, "main.cjs")],
           {
             env: { PORT: "none" },
             extendEnv: false,
