@@ -6,11 +6,13 @@ import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
 import type { EnvironmentParts, EstimateOptions } from "./estimate/run-estimate.ts";
 import type { RightSizeOptions } from "./right-size/run-right-size.ts";
 import { addGenerateVerb } from "./generate/generate-verb.ts";
+import { addIdleVerb } from "./idle/idle-verb.ts";
 import { addJournalVerb } from "./journal/journal-verb.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
 import { USAGE_METRICS } from "./right-size/usage-metrics.ts";
 import { addShowbackVerb } from "./showback/showback-verb.ts";
+import { DEFAULT_HISTOGRAM } from "./unit-cost/read-tool-calls.ts";
 import type { UnitCostOptions } from "./unit-cost/run-unit-cost.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
 
@@ -127,6 +129,7 @@ Exit codes: 0 compared, 1 over budget (with --fail-over-budget), 2 bad input`,
   addUnitCostVerb(cost, parts);
   addShowbackVerb(cost);
   addJournalVerb(cost);
+  addIdleVerb(cost, parts);
 }
 
 /** Options of the verbs that read measured use. */
@@ -202,7 +205,7 @@ function addUnitCostVerb(cost: Command, parts: EnvironmentParts): void {
       .option(
         "--histogram <name>",
         "a histogram of the time in a tool, where your service calls it otherwise",
-        "mcp_tool_call_duration_seconds",
+        DEFAULT_HISTOGRAM,
       )
       .option(
         "--job <name>",

@@ -9,6 +9,7 @@ import { packageSchema } from "../components/provider/package-schema.ts";
 import { hostRankingSchema } from "../components/hosts/aws/host-ranking.ts";
 import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { estimateDiffSchema } from "../cost/estimate/estimate-diff.ts";
+import { idleReportSchema } from "../cost/idle/idle-report.ts";
 import { journalSchema } from "../cost/journal/journal.ts";
 import { showbackSchema } from "../cost/showback/showback.ts";
 import { unitCostSchema } from "../cost/unit-cost/unit-cost.ts";
@@ -48,6 +49,7 @@ const CONTRACTS = [
   { file: "cost-variance", schema: costVarianceSchema, io: "output" },
   { file: "showback", schema: showbackSchema, io: "output" },
   { file: "chargeback-journal", schema: journalSchema, io: "output" },
+  { file: "idle-report", schema: idleReportSchema, io: "output" },
   { file: "unit-cost", schema: unitCostSchema, io: "output" },
   { file: "right-sizing", schema: rightSizeReportSchema, io: "output" },
   { file: "commitments", schema: commitmentsSchema, io: "input" },

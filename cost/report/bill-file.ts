@@ -164,6 +164,15 @@ async function refuseIfChanged(name: string, before: BillStats): Promise<void> {
   }
 }
 
+/** Of a file its digest; of several the digest of their digests, one in a line, in order. */
+export function billDigest({ files }: Pick<Bill, "files">): string {
+  const [first, ...others] = files;
+  if (first !== undefined && others.length === 0) return first.sha256;
+  return createHash("sha256")
+    .update(files.map((file) => `${file.sha256}\n`).join(""))
+    .digest("hex");
+}
+
 /** A file's name as its bill's reader knows it: below the folder that was given. */
 export function nameInBill(bill: Bill, file: BillFile): string {
   return path.relative(bill.source, file.source) || path.basename(file.source);

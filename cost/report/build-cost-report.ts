@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import path from "node:path";
 import { InputError } from "../../host-tuning/errors.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
@@ -13,9 +12,10 @@ import { BY_DATE } from "../owners/split-by-date.ts";
 import type { ContractFile } from "../read-contract-file.ts";
 import { balanceSheetOf, minorDigitsOf, roundRows } from "./balance-sheet.ts";
 import { type BillDatabase, withBillDatabase } from "./bill-database.ts";
-import { type Bill, nameInBill, withBill } from "./bill-file.ts";
+import { type Bill, billDigest, nameInBill, withBill } from "./bill-file.ts";
 import { checkBill } from "./check-bill.ts";
-import { condenseBill, type CondenseNeeds } from "./condense-bill.ts";
+import { condenseBill } from "./condense-bill.ts";
+import type { CondenseNeeds } from "./condense-sql.ts";
 import type {
   Allocation,
   Commitment,
@@ -177,14 +177,9 @@ function sourceOf(bill: Bill, kind: BillKind, rowsOfFiles: readonly number[]): C
     format: file.format,
     lines: rowsOfFiles[index] ?? 0,
   }));
-  const [first, ...others] = files;
-  const digests = files.map((file) => `${file.sha256}\n`).join("");
   return {
     name: path.basename(bill.source),
-    sha256:
-      first !== undefined && others.length === 0
-        ? first.sha256
-        : createHash("sha256").update(digests).digest("hex"),
+    sha256: billDigest(bill),
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     files,
     ...kind,

@@ -1,7 +1,11 @@
+import { type Environment, serviceNamespace } from "../../components/environment/environment-spec.ts";
 import { InputError } from "../../host-tuning/errors.ts";
 import type { PrometheusApi, RangeSeries } from "../right-size/prometheus-api.ts";
 
 const DAY_SECONDS = 86_400;
+
+/** What the reference service calls the histogram of the time in its tools. */
+export const DEFAULT_HISTOGRAM = "mcp_tool_call_duration_seconds";
 
 /** Calls of one tool, or of one value of another label. */
 export interface CountedCalls {
@@ -27,6 +31,13 @@ export interface CallQuestion {
   readonly histogram: string;
   /** Days as in `2026-07-01`, UTC, both counted. */
   readonly days: { readonly first: string; readonly last: string };
+}
+
+/** The scraped targets of a service: its namespace's where it runs on Kubernetes, its job's otherwise. */
+export function matchersOf(environment: Environment, job: string | undefined): string {
+  return environment.service.runtime === "kubernetes"
+    ? `namespace=${JSON.stringify(serviceNamespace(environment))}`
+    : `job=${JSON.stringify(job ?? environment.owner.service)}`;
 }
 
 interface Sum {

@@ -1,4 +1,3 @@
-import { type Environment, serviceNamespace } from "../../components/environment/environment-spec.ts";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
@@ -8,7 +7,7 @@ import { checkedMonth, writeOut } from "../report/run-report.ts";
 import { openPrometheus } from "../right-size/prometheus-api.ts";
 import { currencyOf, onlyMonthOf } from "../variance/build-cost-variance.ts";
 import { buildUnitCost, type CountedEnvironment } from "./build-unit-cost.ts";
-import { readToolCalls } from "./read-tool-calls.ts";
+import { matchersOf, readToolCalls } from "./read-tool-calls.ts";
 import { renderUnitCostCsv, renderUnitCostTable } from "./render-unit-cost.ts";
 import type { UnitCost } from "./unit-cost.ts";
 
@@ -48,13 +47,6 @@ function checkNames({ by, histogram, pricePerMillion }: UnitCostOptions): void {
     faults.push({ path: "--price-per-million", message: `"${pricePerMillion}" is no amount, as 25.00 is` });
   }
   if (faults.length > 0) throw new InputError("command line", faults);
-}
-
-/** The scraped targets of a service: its namespace's where it runs on Kubernetes, its job's otherwise. */
-function matchersOf(environment: Environment, job: string | undefined): string {
-  return environment.service.runtime === "kubernetes"
-    ? `namespace=${JSON.stringify(serviceNamespace(environment))}`
-    : `job=${JSON.stringify(job ?? environment.owner.service)}`;
 }
 
 /** `bedplate cost unit-cost`: 0. The calls are those of the days that the bill has charges of. */

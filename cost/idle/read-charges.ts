@@ -1,0 +1,131 @@
+import path from "node:path";
+import * as z from "zod";
+import { InputError } from "../../host-tuning/errors.ts";
+import { type BillDatabase, sqlText, withBillDatabase } from "../report/bill-database.ts";
+import { type Bill, billDigest, withBill } from "../report/bill-file.ts";
+import { checkBill } from "../report/check-bill.ts";
+import { openBill } from "../report/read-bill.ts";
+import { readBillingMonths, readTagKeys } from "../report/split-bill.ts";
+import { spellingsOf } from "../report/tag-spelling.ts";
+import { BILL_SIGNS, INSTANCE, signSql, VOLUME } from "./bill-signs.ts";
+
+const decimalText = z.string().regex(/^-?\d+(\.\d+)?$/);
+const timeText = z.string().regex(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
+
+const chargedSchema = z.object({
+  currency: z.string(),
+  resource: z.string(),
+  account: z.string().nullable(),
+  region: z.string().nullable(),
+  team: z.string().nullable(),
+  service: z.string().nullable(),
+  environment: z.string().nullable(),
+  /** What it is: a kind of BILL_SIGNS, `volume` or `instance`. */
+  role: z.string(),
+  /** Lines that say that it was used. */
+  use_lines: z.coerce.number().int(),
+  lines: z.coerce.number().int(),
+  first: timeText,
+  last: timeText,
+  billed: decimalText,
+  effective: decimalText,
+});
+
+/** A resource of the bill of a kind that may be unused, with all that it was charged. */
+export type ChargedResource = z.output<typeof chargedSchema>;
+
+export interface Charges {
+  readonly source: { readonly name: string; readonly sha256: string };
+  readonly month: string;
+  /** Where the bill's usage begins and ends, `2026-07-31 23:00:00`. */
+  readonly first: string;
+  readonly last: string;
+  readonly resources: readonly ChargedResource[];
+}
+
+function tagSql(key: string, tagKeys: readonly string[]): string {
+  const values = spellingsOf(key, tagKeys).map(
+    (spelling) => `nullif(trim(element_at(owner_tags, ${sqlText(spelling)})), '')`,
+  );
+  return `coalesce(${[...values, "cast(null as varchar)", "cast(null as varchar)"].join(", ")})`;
+}
+
+/** Every resource with charges that say what it is, and those charges. Pods' parts of an instance are its own. */
+function chargesSql(month: string, tagKeys: readonly string[]): string {
+  const roles = [
+    ...BILL_SIGNS.map(({ kind, being }) => `when ${signSql(being)} then ${sqlText(kind)}`),
+    `when ${signSql(INSTANCE)} then 'instance'`,
+    `when ${signSql(VOLUME)} then 'volume'`,
+  ];
+  // A charge of 0 is the line that AWS writes for a use of 0.
+  const uses = BILL_SIGNS.flatMap(({ use }) => (use === undefined ? [] : [`(${signSql(use)})`]));
+  return `with line as (
+    select
+      *,
+      cast(json_parse(Tags) as map(varchar, varchar)) as owner_tags,
+      case ${roles.join(" ")} end as line_role,
+      (${uses.join(" or ")})
+        and (cast(EffectiveCost as DECIMAL(38,12)) <> 0 or cast(BilledCost as DECIMAL(38,12)) <> 0) as is_use
+    from bill
+    where substr(BillingPeriodStart, 1, 7) = ${sqlText(month)}
+      and ResourceId is not null and x_SplitPart is null and ChargeCategory = 'Usage'
+  )
+  select
+    BillingCurrency as currency,
+    ResourceId as resource,
+    max(SubAccountId) as account,
+    max(RegionId) as region,
+    max(${tagSql("team", tagKeys)}) as team,
+    max(${tagSql("service", tagKeys)}) as service,
+    max(${tagSql("environment", tagKeys)}) as environment,
+    min(line_role) as role,
+    count(*) filter (where is_use) as use_lines,
+    count(line_role) as lines,
+    cast(min(utc(ChargePeriodStart)) filter (where line_role is not null) as varchar) as first,
+    cast(max(utc(ChargePeriodEnd)) filter (where line_role is not null) as varchar) as last,
+    cast(sum(cast(BilledCost as DECIMAL(38,12))) filter (where line_role is not null) as varchar) as billed,
+    cast(sum(cast(EffectiveCost as DECIMAL(38,12))) filter (where line_role is not null) as varchar) as effective
+  from line
+  group by BillingCurrency, ResourceId
+  having min(line_role) is not null
+  order by currency, resource`;
+}
+
+const spanSchema = z.array(z.object({ first: timeText, last: timeText })).length(1);
+
+async function readFrom(database: BillDatabase, bill: Bill, month: string | undefined): Promise<Charges> {
+  const { kind } = await openBill(database, bill, ["ResourceId", "Tags"]);
+  await checkBill(database, bill, kind);
+  const months = await readBillingMonths(database);
+  const [only, ...others] = months;
+  const wanted = month ?? (others.length === 0 ? only : undefined);
+  if (wanted === undefined || !months.includes(wanted)) {
+    const message = `${bill.source} has billing periods ${months.join(", ")}: name one`;
+    throw new InputError("command line", [{ path: "--month", message }]);
+  }
+  const tagKeys = (await readTagKeys(database)).map(({ spelling }) => spelling);
+  const [span] = spanSchema.parse(
+    await database.rows(
+      `select cast(min(utc(ChargePeriodStart)) as varchar) as first, cast(max(utc(ChargePeriodEnd)) as varchar) as last
+       from bill where substr(BillingPeriodStart, 1, 7) = ${sqlText(wanted)}`,
+    ),
+  );
+  return {
+    source: { name: path.basename(bill.source), sha256: billDigest(bill) },
+    month: wanted,
+    first: span?.first ?? "",
+    last: span?.last ?? "",
+    resources: z.array(chargedSchema).parse(await database.rows(chargesSql(wanted, tagKeys))),
+  };
+}
+
+/**
+ * Resources of a month of a bill that could be unused, by AWS's usage types and descriptions.
+ *
+ * @throws {InputError} when it is no sound bill or has several billing periods and none is named
+ */
+export async function readCharges(input: string, month: string | undefined): Promise<Charges> {
+  return await withBill(input, (bill) =>
+    withBillDatabase(bill, undefined, (database) => readFrom(database, bill, month)),
+  );
+}
