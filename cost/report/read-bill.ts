@@ -81,18 +81,24 @@ const parquetColumnsSchema = z.array(z.object({ column_name: z.string(), column_
 
 /** A relation that a bill's SQL reads by its name. */
 export interface BillRelation {
-  readonly name: "cur" | "bill";
+  readonly name: "cur" | "parent" | "bill" | "pod_line";
   readonly sql: string;
 }
 
-/** The relations of a bill, each after those that it reads: `bill`, and for a Cost and Usage Report `cur` before it. */
+/**
+ * The relations of a bill, each after those that it reads: `bill`; before it, for a Cost and Usage Report, its lines as
+ * `cur` and the instances of its pods as `parent`; and of `bill` the lines of pods.
+ */
 export function relationsOf(standard: BillKind["standard"], lines: string): readonly BillRelation[] {
-  return standard === "CUR"
-    ? [
-        { name: "cur", sql: lines },
-        { name: "bill", sql: readSql("cur-as-focus.sql") },
-      ]
-    : [{ name: "bill", sql: lines }];
+  const bill: readonly BillRelation[] =
+    standard === "CUR"
+      ? [
+          { name: "cur", sql: lines },
+          { name: "parent", sql: readSql("cur-parents.sql") },
+          { name: "bill", sql: readSql("cur-as-focus.sql") },
+        ]
+      : [{ name: "bill", sql: lines }];
+  return [...bill, { name: "pod_line", sql: readSql("pod-lines.sql") }];
 }
 
 /** A bill's container: what it has, how a column of it reads as the text that a CSV file would hold, and from where. */

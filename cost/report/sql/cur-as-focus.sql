@@ -1,5 +1,5 @@
 -- A Cost and Usage Report as the FOCUS columns that the report reads. `cur` has the report's columns under their names
--- in CUR 2.0, all text, "no value" as NULL. Trino's dialect.
+-- in CUR 2.0, all text, "no value" as NULL; `parent` the instances of its pods, with their tags. Trino's dialect.
 --
 -- What the invoice asks for is the unblended cost. What the use is worth is the amortized one, by the line's type. Lines
 -- that AWS writes as one and that mean two become two, and what is moved is taken away where it was:
@@ -32,13 +32,6 @@ with line as (
       when line_item_usage_type like '%Accelerator-Hours' then 'gpu'
     end as split_resource
   from cur
-),
-parent as (
-  select line_item_resource_id as resource_id, max(resource_tags) as tags
-  from line
-  where not is_split
-    and line_item_resource_id in (select split_line_item_parent_resource_id from line where is_split)
-  group by line_item_resource_id
 ),
 pair as (
   select

@@ -7,7 +7,7 @@ select
   coalesce(x_SplitResource, '') as resource,
   coalesce(sum(cast(EffectiveCost as DECIMAL(38,12))) filter (where x_SplitPart = 'used'), 0) as used,
   coalesce(sum(cast(EffectiveCost as DECIMAL(38,12))) filter (where x_SplitPart = 'idle'), 0) as idle
-from bill
-where x_SplitParentResourceId is not null and /*{month_filter}*/ true /*{}*/
+from pod_line
+where /*{month_filter}*/ true /*{}*/
 group by BillingCurrency, x_SplitParentResourceId, x_SplitResource
 order by BillingCurrency, x_SplitParentResourceId, resource

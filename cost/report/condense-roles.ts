@@ -1,0 +1,182 @@
+import { sqlName, sqlText } from "./bill-database.ts";
+import type { CurColumn } from "./cur-columns.ts";
+import type { ReadColumn } from "./focus-columns.ts";
+import type { FileLayout } from "./read-bill.ts";
+
+/** What a line is that an amount of it belongs to: a type of line item, or a pod's part of its instance. */
+export type Part = { readonly of: string; readonly place: 1 | 2 | 3 | 4 };
+
+/** What becomes of a column where alike lines become one. */
+export type Role =
+  /** Lines that differ in what this SQL keeps of it stay apart. */
+  | { readonly kind: "key"; readonly keeps?: (column: string) => string }
+  /** Lines that differ in it stay apart where the report asks for it; it is left out elsewhere. */
+  | { readonly kind: "key-where-asked"; readonly column: ReadColumn }
+  /** Lines differ in what this SQL keeps of it, unless single resources are asked for. */
+  | { readonly kind: "reduced"; readonly keeps: (column: string) => string }
+  /** The instance that a pod ran on: nodes whose tags are alike become one, unless single resources are asked for. */
+  | { readonly kind: "node" }
+  | { readonly kind: "start" }
+  | { readonly kind: "end" }
+  /** Added up. One with a `part` means something in these lines only, and such amounts share a sum. */
+  | { readonly kind: "amount"; readonly isRequired?: true; readonly mayBeNull?: true; readonly part?: Part }
+  | { readonly kind: "tags" };
+
+const KEY: Role = { kind: "key" };
+const REQUIRED: Role = { kind: "amount", isRequired: true };
+const LIST: Role = { kind: "amount", mayBeNull: true };
+
+/** The `of` of a part that is a pod's: lines of split cost allocation data, whatever their type. */
+export const SPLIT = "split";
+
+function part(of: string, place: Part["place"]): Role {
+  return { kind: "amount", mayBeNull: true, part: { of, place } };
+}
+
+/** A resource is told from none. */
+const RESOURCE: Role = {
+  kind: "reduced",
+  keeps: (column) =>
+    `case when ${column} in ('', 'NULL') then null when ${column} is not null then 'resource' end`,
+};
+
+/** Whether SQL for an operation is that of a pod's part of its instance. */
+export function isSplitSql(operation: string): string {
+  return `coalesce(${operation} in ('EKSPod-EC2', 'ECSTask-EC2'), false)`;
+}
+
+const CUR_ROLES: Readonly<Record<CurColumn, Role>> = {
+  bill_billing_period_start_date: KEY,
+  bill_billing_period_end_date: KEY,
+  bill_billing_entity: { kind: "key-where-asked", column: "ProviderName" },
+  line_item_currency_code: KEY,
+  // Other text is trimmed once its lines are few; this says what a line's amounts mean.
+  line_item_line_item_type: { kind: "key", keeps: (column) => `trim(${column})` },
+  line_item_product_code: KEY,
+  line_item_unblended_cost: REQUIRED,
+  line_item_usage_start_date: { kind: "start" },
+  line_item_usage_end_date: { kind: "end" },
+  line_item_line_item_description: {
+    kind: "reduced",
+    keeps: (column) =>
+      `case when starts_with(${column}, 'Refund for one-time fee for Savings Plan ID') then 'Refund for one-time fee for Savings Plan ID' end`,
+  },
+  line_item_operation: {
+    kind: "reduced",
+    keeps: (column) => `case when ${isSplitSql(`trim(${column})`)} then trim(${column}) end`,
+  },
+  line_item_resource_id: RESOURCE,
+  line_item_usage_account_id: { kind: "key-where-asked", column: "SubAccountId" },
+  line_item_usage_type: {
+    kind: "reduced",
+    // One function of one column is asked of each word of a dictionary and not of each line.
+    keeps: (column) =>
+      `regexp_extract(${column}, ${sqlText("UnusedBox:|vCPU-Hours\\s*$|GB-Hours\\s*$|Accelerator-Hours\\s*$")})`,
+  },
+  pricing_public_on_demand_cost: LIST,
+  product_product_name: KEY,
+  product_region_code: { kind: "key-where-asked", column: "RegionId" },
+  reservation_reservation_a_r_n: KEY,
+  reservation_effective_cost: part("DiscountedUsage", 1),
+  reservation_unused_amortized_upfront_fee_for_billing_period: part("RIFee", 1),
+  reservation_unused_recurring_fee: part("RIFee", 2),
+  savings_plan_savings_plan_a_r_n: KEY,
+  savings_plan_savings_plan_effective_cost: part("SavingsPlanCoveredUsage", 1),
+  savings_plan_total_commitment_to_date: part("SavingsPlanRecurringFee", 1),
+  savings_plan_used_commitment: part("SavingsPlanRecurringFee", 2),
+  split_line_item_parent_resource_id: { kind: "node" },
+  split_line_item_split_cost: part(SPLIT, 1),
+  split_line_item_unused_cost: part(SPLIT, 2),
+  split_line_item_public_on_demand_split_cost: part(SPLIT, 3),
+  split_line_item_public_on_demand_unused_cost: part(SPLIT, 4),
+  resource_tags: { kind: "tags" },
+};
+
+const DROPPED: Role = { kind: "reduced", keeps: () => "cast(null as varchar)" };
+
+const FOCUS_ROLES: Readonly<Record<ReadColumn, Role>> = {
+  BilledCost: REQUIRED,
+  EffectiveCost: REQUIRED,
+  ListCost: LIST,
+  BillingCurrency: KEY,
+  BillingPeriodStart: KEY,
+  BillingPeriodEnd: KEY,
+  ChargePeriodStart: { kind: "start" },
+  ChargePeriodEnd: { kind: "end" },
+  ChargeCategory: KEY,
+  ChargeClass: KEY,
+  ServiceName: KEY,
+  ChargeDescription: DROPPED,
+  CommitmentDiscountId: KEY,
+  CommitmentDiscountStatus: KEY,
+  CommitmentDiscountType: KEY,
+  CapacityReservationStatus: KEY,
+  ProviderName: { kind: "key-where-asked", column: "ProviderName" },
+  RegionId: { kind: "key-where-asked", column: "RegionId" },
+  ResourceId: RESOURCE,
+  SubAccountId: { kind: "key-where-asked", column: "SubAccountId" },
+  Tags: { kind: "tags" },
+  AllocatedMethodId: KEY,
+  x_UsageType: DROPPED,
+  x_SplitPart: KEY,
+  x_SplitResource: KEY,
+  x_SplitParentResourceId: KEY,
+  x_SplitParentTags: KEY,
+};
+
+const ROLES = { CUR: CUR_ROLES, FOCUS: FOCUS_ROLES } as const;
+
+export type AmountRole = Extract<Role, { kind: "amount" }>;
+
+/** A column of the report that the bill's files have. */
+export interface TypedColumn<R extends Role = Role> {
+  readonly name: string;
+  readonly role: R;
+  /** In the file, quoted. */
+  readonly source: string;
+  readonly isDouble: boolean;
+}
+
+/** The columns of a bill's files. */
+export interface TypedColumns {
+  readonly found: readonly TypedColumn[];
+  /** By their names; the report has them without a value. */
+  readonly absent: readonly string[];
+}
+
+const EXACT = /^DECIMAL\(\d+,\s*\d+\)$|^(?:U?(?:TINY|SMALL|BIG)INT|U?INTEGER)$/;
+
+/** Whether every value of a column that is added or compared is one by its type, so that no text has to be looked at. */
+function isTyped(role: Role, type: string): boolean {
+  const isTime = type.startsWith("TIMESTAMP") || type === "DATE";
+  if (role.kind === "amount") return type === "DOUBLE" || EXACT.test(type);
+  if (role.kind === "start" || role.kind === "end") return isTime;
+  if (role.kind === "tags") return type === "MAP(VARCHAR, VARCHAR)";
+  return type === "VARCHAR" || isTime;
+}
+
+/** The columns of a bill's files, where all files have the same and every one is typed. */
+export function typedColumns(layouts: readonly FileLayout[]): TypedColumns | undefined {
+  const [first] = layouts;
+  if (first === undefined) return undefined;
+  const shape = (layout: FileLayout): string =>
+    JSON.stringify([...layout.columns].map(([column, name]) => [column, name, layout.table.type(name)]));
+  if (layouts.some((layout) => layout.table.type("") === undefined || shape(layout) !== shape(first))) {
+    return undefined;
+  }
+  const found: TypedColumn[] = [];
+  const absent: string[] = [];
+  for (const [name, role] of Object.entries(ROLES[first.kind.standard])) {
+    const inFile = first.columns.get(name);
+    const type = inFile === undefined ? undefined : first.table.type(inFile);
+    if (inFile === undefined || type === undefined) absent.push(name);
+    else if (isTyped(role, type))
+      found.push({ name, role, source: sqlName(inFile), isDouble: type === "DOUBLE" });
+    else return undefined;
+  }
+  return { found, absent };
+}
+
+export function isAmount(column: TypedColumn): column is TypedColumn<AmountRole> {
+  return column.role.kind === "amount";
+}
