@@ -1,9 +1,14 @@
-import { readFileSync } from "node:fs";
 import path from "node:path";
-import { gunzipSync } from "node:zlib";
-import type { Deployment } from "@pulumi/pulumi/automation/index.js";
 import { expect, test, vi } from "vitest";
-import { type Operation, EngineStack } from "../helpers/engine-stack.ts";
+import {
+  changesOf,
+  deletionsOf,
+  expectNoError,
+  idsOf,
+  recordedState,
+  replacementsOf,
+} from "../helpers/engine-operations.ts";
+import { EngineStack } from "../helpers/engine-stack.ts";
 import { describeWith } from "../helpers/needs.ts";
 import { PULUMI } from "../helpers/pulumi-cli.ts";
 
@@ -11,8 +16,6 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const ENVIRONMENTS = ["dev", "staging", "prod"] as const;
 const POLICY_PACK = path.resolve(import.meta.dirname, "../../components/policy");
-
-const PREVIOUS_RELEASE = "0.1.0";
 
 const EGRESS_RULE = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule";
 const INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
@@ -48,45 +51,6 @@ const STEP_OF: Readonly<Record<(typeof ENVIRONMENTS)[number], ReleaseStep>> = {
 const LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
 const GROUP = "aws:autoscaling/group:Group";
 const SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup";
-
-/** What an operation does beside looking: `operation type name`. */
-function changesOf({ steps }: Operation): readonly string[] {
-  return steps
-    .filter((step) => !["same", "refresh", "read"].includes(step.operation))
-    .map((step) => `${step.operation} ${step.type} ${step.name}`)
-    .toSorted();
-}
-
-/** The resources that an operation replaces, and which inputs it does that for. */
-function replacementsOf({ steps }: Operation): readonly string[] {
-  return steps
-    .filter((step) => step.operation === "replace")
-    .map((step) => `${step.type} ${step.name} for ${step.replacedFor.join(", ")}`)
-    .toSorted();
-}
-
-function deletionsOf({ steps }: Operation): readonly string[] {
-  return steps
-    .filter((step) => step.operation === "delete")
-    .map((step) => `${step.type} ${step.name}`)
-    .toSorted();
-}
-
-/** `pulumi stack export` of a release, recorded with these doubles; ours to keep as releases go by. */
-function recordedState(name: string): Deployment {
-  const file = path.resolve(import.meta.dirname, `../fixtures/states/${PREVIOUS_RELEASE}/${name}.json.gz`);
-  return JSON.parse(gunzipSync(readFileSync(file)).toString("utf8")) as Deployment;
-}
-
-function idsOf(stack: EngineStack): readonly string[] {
-  return [...stack.aws.resources, ...stack.kubernetes.resources]
-    .map(({ type, id }) => `${type} ${id}`)
-    .toSorted();
-}
-
-function expectNoError({ error, diagnostics }: Operation): void {
-  expect(error, diagnostics.join("\n")).toBeUndefined();
-}
 
 describeWith([PULUMI], "an environment under the real engine, with doubles for the clouds", () => {
   test.each(ENVIRONMENTS)(

@@ -36,6 +36,8 @@ export interface EngineStackArgs {
   readonly secretConfig?: Readonly<Record<string, string>>;
   /** What each cloud holds already, by the provider's name. */
   readonly resources?: Readonly<Partial<Record<"aws" | "kubernetes", readonly DoubledResource[]>>>;
+  /** What the controllers of the cluster add to a resource once it is made. */
+  readonly addedByControllers?: (type: string, inputs: Values) => Values;
   /** State of an earlier release: what `pulumi stack export` prints. */
   readonly deployment?: Parameters<Stack["importStack"]>[0];
   /** Folders of policy packs that every preview and up has to pass. */
@@ -93,6 +95,7 @@ export class EngineStack {
     });
     this.kubernetes = new ProviderDouble({
       packageName: "kubernetes",
+      ...(args.addedByControllers === undefined ? {} : { adds: args.addedByControllers }),
       ...(args.resources?.kubernetes === undefined ? {} : { resources: args.resources.kubernetes }),
     });
   }
@@ -119,6 +122,10 @@ export class EngineStack {
   /** Sets a key of the stack; the next operation has it. */
   async setConfig(key: string, value: string): Promise<void> {
     await this.stack.setConfig(`bedplate:${key}`, { value });
+  }
+
+  async setSecretConfig(key: string, value: string): Promise<void> {
+    await this.stack.setConfig(`bedplate:${key}`, { value, secret: true });
   }
 
   preview(): Promise<Operation> {

@@ -41,16 +41,19 @@ export function answerAccountCalls(
     case "aws:ec2/getSubnets:getSubnets":
       return { ids: ["subnet-0aaaaaaaaaaaaaaa0", "subnet-0bbbbbbbbbbbbbbb0"] };
     case "aws:ssm/getParameter:getParameter":
-      return {
-        value: String(args["name"]).endsWith("/release_version")
-          ? "1.35.2-20261103"
-          : "ami-0123456789abcdef0",
-      };
+      return { value: newestImage(String(args["name"])) };
     case "aws:eks/getAddonVersion:getAddonVersion":
       return { version: `v1.0.0-eksbuild.${String(args["addonName"]).length}` };
     default:
       return undefined;
   }
+}
+
+/** As a public parameter names it: EKS publishes images of its own for each version of Kubernetes. */
+function newestImage(parameter: string): string {
+  const [, minor] = /\/optimized-ami\/1\.(\d\d)\//.exec(parameter) ?? [];
+  if (minor === undefined) return "ami-0123456789abcdef0";
+  return parameter.endsWith("/release_version") ? `1.${minor}.2-20261103` : `ami-0123456789abcde${minor}`;
 }
 
 const TYPES = loadCatalogue("us-east-1").instanceTypes;

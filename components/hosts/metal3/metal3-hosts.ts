@@ -108,7 +108,8 @@ export class Metal3Hosts extends pulumi.ComponentResource implements Hosts {
         // Not given: named, so that it is read back.
         status: undefined,
       },
-      { parent: this, dependsOn: [...settings] },
+      // A machine that is registered twice, by its boot MAC address, is refused: it is given up before it is made anew.
+      { parent: this, dependsOn: [...settings], deleteBeforeReplace: true },
     );
     return statusOf(host).apply((status) => {
       const known = statusSchema.safeParse(status);

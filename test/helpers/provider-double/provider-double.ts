@@ -7,6 +7,7 @@ import providerProto from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyProto from "google-protobuf/google/protobuf/empty_pb.js";
 import structProto from "google-protobuf/google/protobuf/struct_pb.js";
 import { type InputFault, UNKNOWN_VALUE, type Values, checkInputs, isObject } from "./check-inputs.ts";
+import { creationRefusal, deletionRefusal } from "./cloud-refusals.ts";
 import { type ResourceShape, SdkShapes, type Shape } from "./sdk-shapes.ts";
 import { factsOf } from "./type-facts.ts";
 
@@ -38,6 +39,8 @@ export interface ProviderDoubleArgs {
   readonly packageName: "aws" | "kubernetes";
   /** Answers a function of the provider; undefined fails the call, so that no test depends on an unknown one. */
   readonly invoke?: (token: string, args: Values) => Values | undefined;
+  /** What a controller adds to a resource once it is made, which the provider's types do not say. */
+  readonly adds?: (type: string, inputs: Values) => Values;
   /** What the cloud holds already, as an earlier run of a double left it. */
   readonly resources?: readonly DoubledResource[];
 }
@@ -51,15 +54,6 @@ const MOVED_BY_UPDATES: ReadonlySet<string> = new Set([
   "etag",
   "versionId",
 ]);
-/** Inputs in which a name is a name, not a reference to what bears it. */
-const NAMING_INPUTS: ReadonlySet<string> = new Set([
-  "name",
-  "tags",
-  "tagSpecifications",
-  "description",
-  "metadata",
-]);
-
 type Request = InstanceType<typeof providerProto.CreateRequest>;
 type Struct = InstanceType<typeof structProto.Struct>;
 type JsonObject = Parameters<typeof structProto.Struct.fromJavaScript>[0];
@@ -222,23 +216,14 @@ export class ProviderDouble {
       delete: answering((request: InstanceType<typeof providerProto.DeleteRequest>) => {
         const type = typeOf(request.getUrn());
         this.#note("delete", request.getUrn());
-        const user = this.#userOf(type, request.getId());
-        if (user !== undefined) {
-          throw new Error(
-            `DependencyViolation: ${type} ${request.getId()} is used by ${user.type} ${user.name}`,
-          );
-        }
+        const found = this.#cloud.get(keyOf(type, request.getId()));
+        const refusal = found === undefined ? undefined : deletionRefusal(found, this.resources);
+        if (refusal !== undefined) throw new Error(refusal);
         this.#cloud.delete(keyOf(type, request.getId()));
         if (type === "kubernetes:core/v1:Namespace") this.#emptyNamespace(request.getId());
         return new emptyProto.Empty();
       }),
     };
-  }
-
-  /** What refers to a resource, and so keeps it. Kubernetes keeps nothing. */
-  #userOf(type: string, id: string): DoubledResource | undefined {
-    if (this.packageName === "kubernetes" || factsOf(type).isSetting === true) return undefined;
-    return this.resources.find((other) => other.id !== id && refersTo(other.inputs, id));
   }
 
   /** What stands in a namespace goes with it. */
@@ -288,7 +273,10 @@ export class ProviderDouble {
     const Kind = providerProto.PropertyDiff.Kind;
     const olds = withoutDefaults(fromStruct(request.getOldInputs()));
     const news = withoutDefaults(fromStruct(request.getNews()));
-    const facts = factsOf(typeOf(request.getUrn()));
+    const type = typeOf(request.getUrn());
+    const facts = factsOf(type, {
+      isSecretMutable: this.#config["enableSecretMutable"] === "true",
+    });
     const response = new providerProto.DiffResponse();
     response.setHasdetaileddiff(true);
     const changed = changedPaths(olds, news, "").filter(
@@ -308,10 +296,13 @@ export class ProviderDouble {
     }
     response.setChanges(changed.length === 0 ? DIFF_NONE : DIFF_SOME);
     response.setReplacesList(replaces);
-    // Two cannot bear one identity: where it stays, the old one goes first.
+    // Two cannot bear one identity: where it stays, the old one goes first. A name that nobody gave is made anew.
     const { id } = facts;
+    const isMade = (value: unknown) => /-[0-9a-f]{7}$/.test(textOf(value));
     const keepsIdentity =
-      "inputs" in id && id.inputs.every((name) => isDeepStrictEqual(olds[name], news[name]));
+      "inputs" in id
+        ? id.inputs.every((name) => isDeepStrictEqual(olds[name], news[name]) && !isMade(news[name]))
+        : this.packageName === "kubernetes" && this.#newId(type, olds) === this.#newId(type, news);
     response.setDeletebeforereplace(replaces.length > 0 && keepsIdentity);
     return response;
   }
@@ -328,6 +319,8 @@ export class ProviderDouble {
     this.#note("create", urn);
     const id = this.#newId(type, inputs);
     if (this.#cloud.has(keyOf(type, id))) throw new Error(`AlreadyExists: ${type} ${id}`);
+    const refusal = creationRefusal({ type, inputs }, this.resources);
+    if (refusal !== undefined) throw new Error(refusal);
     const outputs = this.#outputsOf(urn, inputs, { olds: {}, isPreview: false, id });
     this.#cloud.set(keyOf(type, id), { type, name: nameOf(urn), id, inputs, outputs });
     response.setId(id);
@@ -359,8 +352,9 @@ export class ProviderDouble {
     const outputs: Record<string, unknown> = { ...inputs };
     delete outputs["__defaults"];
     for (const [name, { shape, isRequired }] of this.#shapes.resource(type).outputs) {
-      if (name in inputs || !isRequired) continue;
       const old = made.olds[name];
+      if (name in inputs) outputs[name] = completed(inputs[name], shape, { ...made, name, old });
+      if (name in inputs || !isRequired) continue;
       if (old !== undefined && !MOVED_BY_UPDATES.has(name)) outputs[name] = old;
       else if (made.isPreview) outputs[name] = UNKNOWN_VALUE;
       else outputs[name] = this.#computed(type, name, shape, { inputs, old, id: made.id ?? "" });
@@ -371,7 +365,7 @@ export class ProviderDouble {
         uid: made.isPreview ? UNKNOWN_VALUE : uuidOf(urn),
       };
     }
-    return outputs;
+    return made.isPreview ? outputs : { ...outputs, ...this.#args.adds?.(type, inputs) };
   }
 
   #computed(
@@ -391,6 +385,8 @@ export class ProviderDouble {
         return region;
       case "tagsAll":
         return { ...this.#defaultTags(), ...(isObject(at.inputs["tags"]) ? at.inputs["tags"] : {}) };
+      case "endpoint":
+        return `https://${at.id}.gr7.${region}.eks.amazonaws.com`;
       case "latestVersion":
       case "defaultVersion":
         return typeof at.old === "number" ? at.old + 1 : 1;
@@ -433,6 +429,27 @@ function emptyOf(shape: Shape, text: string): unknown {
   }
 }
 
+/**
+ * Settings as they come back: with what the cloud adds within them, as EKS its own security group to those of a cluster.
+ * A list that was given is returned as it is.
+ */
+function completed(
+  given: unknown,
+  shape: Shape,
+  made: { readonly name: string; readonly old: unknown; readonly isPreview: boolean; readonly id?: string },
+): unknown {
+  if (shape.kind !== "object" || !isObject(given)) return given;
+  const old = isObject(made.old) ? made.old : {};
+  const added = [...shape.properties()]
+    .filter(([name, { isRequired }]) => isRequired && !(name in given))
+    .map(([name, property]) => [
+      name,
+      old[name] ??
+        (made.isPreview ? UNKNOWN_VALUE : emptyOf(property.shape, `${name}-of-${made.id ?? made.name}`)),
+    ]);
+  return { ...given, ...Object.fromEntries(added) };
+}
+
 /** Paths at which two values differ, as Pulumi writes them; a list of another length differs as a whole. */
 export function changedPaths(olds: unknown, news: unknown, at: string): readonly string[] {
   if (isDeepStrictEqual(olds, news)) return [];
@@ -449,15 +466,6 @@ export function changedPaths(olds: unknown, news: unknown, at: string): readonly
 function withoutDefaults(values: Values): Values {
   const { __defaults: _, ...rest } = values;
   return rest;
-}
-
-function refersTo(value: unknown, id: string): boolean {
-  if (value === id) return true;
-  if (Array.isArray(value)) return value.some((inner) => refersTo(inner, id));
-  return (
-    isObject(value) &&
-    Object.entries(value).some(([name, inner]) => !NAMING_INPUTS.has(name) && refersTo(inner, id))
-  );
 }
 
 /** A value that has to be text: a test that has it otherwise gets nothing, and a fault of its inputs. */

@@ -11,6 +11,8 @@ export interface TypeFacts {
   readonly id: { readonly inputs: readonly string[] } | { readonly prefix: string };
   /** A setting of what the id names: whoever refers to the id means that. */
   readonly isSetting?: true;
+  /** An input that keeps the cloud from deleting the resource while it is true. */
+  readonly keptBy?: string;
 }
 
 const named = (...more: string[]): TypeFacts => ({
@@ -78,6 +80,7 @@ const AWS_TYPES: Readonly<Record<string, TypeFacts>> = {
       "kubernetesNetworkConfig.serviceIpv4Cidr",
       "accessConfig.bootstrapClusterCreatorAdminPermissions",
     ],
+    keptBy: "deletionProtection",
   },
   "aws:eks/nodeGroup:NodeGroup": within(
     "clusterName",
@@ -148,14 +151,16 @@ const KUBERNETES_KINDS: Readonly<Record<string, readonly string[]>> = {
 /** Types of AWS that have a row of their own. */
 export const DESCRIBED_AWS_TYPES: readonly string[] = Object.keys(AWS_TYPES);
 
-/** A type without a row: what names it replaces it, everything else is changed in place. */
-export function factsOf(type: string): TypeFacts {
+/**
+ * A type without a row: what names it replaces it, everything else is changed in place.
+ *
+ * @param isSecretMutable setting of the provider of Kubernetes: a Secret is changed in place
+ */
+export function factsOf(type: string, { isSecretMutable = false } = {}): TypeFacts {
   if (type.startsWith("kubernetes:")) {
     const kind = type.slice(type.lastIndexOf(":") + 1);
-    return {
-      id: { prefix: "" },
-      replacedBy: ["metadata.name", "metadata.namespace", ...(KUBERNETES_KINDS[kind] ?? [])],
-    };
+    const ofKind = isSecretMutable && kind === "Secret" ? [] : (KUBERNETES_KINDS[kind] ?? []);
+    return { id: { prefix: "" }, replacedBy: ["metadata.name", "metadata.namespace", ...ofKind] };
   }
   const name = type.slice(type.lastIndexOf(":") + 1).toLowerCase();
   return AWS_TYPES[type] ?? numbered(`${name}-`, "name", "namePrefix", "bucket");
