@@ -252,21 +252,20 @@ function planPools(args: EnvironmentArgs): readonly PlannedPool[] {
 function clusterSettingFaults({ spec, config }: EnvironmentArgs): readonly Fault[] {
   if (spec.cluster === undefined) {
     if (spec.service.runtime !== "kubernetes" || config.kubeconfig !== undefined) return [];
-    const message = `"kubernetes" needs a cluster: give the environment the key cluster, or set the stack's key kubeconfig (secret) or clusterStack`;
+    const message = `"kubernetes" needs a cluster: give the environment the key cluster, or ${config.words.giveCluster}`;
     return [{ path: "service.runtime", message }];
   }
   const faults: Fault[] = [];
   if (config.clusterAdministrators === undefined) {
     faults.push({
       path: "cluster",
-      message: `has no administrators: pulumi config set --path 'clusterAdministrators[0]' ARN, of the IAM role that runs pulumi first`,
+      message: `has no administrators: ${config.words.giveAdministrators}, of the IAM role that runs pulumi first`,
     });
   }
   if (config.kubeconfig !== undefined) {
     faults.push({
       path: "cluster",
-      message:
-        "is the environment's own, and the stack's key kubeconfig or clusterStack names another: remove one",
+      message: `is the environment's own, and ${config.words.clusterSetting} names another: remove one`,
     });
   }
   return faults;
@@ -279,7 +278,7 @@ function metal3PoolFaults(args: EnvironmentArgs, pool: Metal3Pool, at: string): 
   if (config.kubeconfig === undefined) {
     faults.push({
       path: `${at}.where`,
-      message: `"metal3" needs the cluster that runs it: set the stack's key kubeconfig (secret) or clusterStack`,
+      message: `"metal3" needs the cluster that runs it: ${config.words.giveCluster}`,
     });
   }
   for (const [index, host] of pool.hosts.entries()) {
@@ -287,7 +286,7 @@ function metal3PoolFaults(args: EnvironmentArgs, pool: Metal3Pool, at: string): 
     if (config.bmcCredentials.has(machine)) continue;
     faults.push({
       path: `${at}.hosts[${index}]`,
-      message: `the stack's key bmcCredentials (secret) has no "${machine}": pulumi config set --secret --path 'bmcCredentials["${machine}"].username' NAME, and password`,
+      message: config.words.accountMissing(machine),
     });
   }
   try {

@@ -59,10 +59,39 @@ export const environmentSettingsSchema = stackConfigSchema
     kubeconfig: optionalText(z.string()).describe("Of the cluster that runs the service or the racks"),
   });
 
+/** How whoever is told of a fault gives what is missing. */
+export interface SettingWords {
+  /** Follows "needs a cluster:", "needs the cluster that runs it:". */
+  readonly giveCluster: string;
+  /** What names a cluster that others made. */
+  readonly clusterSetting: string;
+  readonly giveAdministrators: string;
+  readonly accountMissing: (machine: string) => string;
+}
+
+/** In a stack of this repository's own program. */
+const KEYS_OF_STACK: SettingWords = {
+  giveCluster: "set the stack's key kubeconfig (secret) or clusterStack",
+  clusterSetting: "the stack's key kubeconfig or clusterStack",
+  giveAdministrators: "pulumi config set --path 'clusterAdministrators[0]' ARN",
+  accountMissing: (machine) =>
+    `the stack's key bmcCredentials (secret) has no "${machine}": pulumi config set --secret --path 'bmcCredentials["${machine}"].username' NAME, and password`,
+};
+
+/** In a program of any language, where they are inputs of the component. */
+export const INPUTS_OF_COMPONENT: SettingWords = {
+  giveCluster: "give the input kubeconfig (secret)",
+  clusterSetting: "the input kubeconfig",
+  giveAdministrators: "give the input clusterAdministrators an ARN",
+  accountMissing: (machine) =>
+    `the input bmcCredentials (secret) has no "${machine}": give it a username and a password`,
+};
+
 /** Settings of a stack that are the account's, not the environment's: Pulumi.<stack>.yaml. */
 export type StackConfig = z.output<typeof stackConfigSchema> & {
   /** From the key kubeconfig, or from the output of the cluster's stack. */
   readonly kubeconfig: pulumi.Output<string> | undefined;
+  readonly words: SettingWords;
 };
 
 /**
@@ -88,7 +117,7 @@ export function readStackConfig(): StackConfig {
     },
     `configuration of stack ${pulumi.getStack()}`,
   );
-  return { ...checked, kubeconfig: kubeconfigOf(config, checked.clusterStack) };
+  return { ...checked, kubeconfig: kubeconfigOf(config, checked.clusterStack), words: KEYS_OF_STACK };
 }
 
 function kubeconfigOf(

@@ -5,6 +5,7 @@ import { formatPath, parseContract } from "../../host-tuning/profile/parse-contr
 import { ENVIRONMENT_TYPE } from "../environment/environment-spec.ts";
 import { Environment } from "../environment/environment.ts";
 import { loadHostArchives } from "../environment/host-archives.ts";
+import { INPUTS_OF_COMPONENT } from "../environment/stack-config.ts";
 import { SECRET_INPUTS, environmentInputsSchema } from "./package-schema.ts";
 
 /**
@@ -35,6 +36,7 @@ export async function constructEnvironment(
     environmentFile: undefined,
     clusterStack: undefined,
     kubeconfig: kubeconfigOf(inputs),
+    words: INPUTS_OF_COMPONENT,
   };
   const environment = await collecting(
     faults,

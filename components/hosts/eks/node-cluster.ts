@@ -68,7 +68,7 @@ function subnetsOfControlPlane(subnets: readonly Subnet[]): string[] {
   const zones = new Set(subnets.map(({ zone }) => zone));
   if (zones.size < 2) {
     throw new pulumi.RunError(
-      `Cannot make an EKS cluster in ${[...zones].join() || "no zone"}: it stands in two zones at least; name subnets of both in the stack's key subnetIds`,
+      `Cannot make an EKS cluster in ${[...zones].join() || "no zone"}: it stands in two zones at least; name subnets of both in subnetIds`,
     );
   }
   return subnets.map(({ id }) => id);
