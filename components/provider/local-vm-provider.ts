@@ -1,23 +1,19 @@
-import { writeFile } from "node:fs/promises";
-import path from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import type {
   CheckResult,
   CreateResult,
-  DiffResult,
   ReadResult,
   UpdateResult,
 } from "@pulumi/pulumi/provider/provider.js";
-import { InputError } from "../../host-tuning/errors.ts";
+import { InputError, messageOf } from "../../host-tuning/errors.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { bringUp, defaultStateDir, describe, tearDown } from "../hosts/local-vm/local-vm.ts";
-import { type LocalVmSpec, isReplaceNeeded, localVmSpecSchema } from "../hosts/local-vm/vm-spec.ts";
+import { type LocalVmSpec, localVmSpecSchema, replacedFor } from "../hosts/local-vm/vm-spec.ts";
 import type { LocalVmBringUp, LocalVmState } from "../hosts/local-vm/vm-state.ts";
-import type { Properties, ResourceKind } from "./bedplate-provider.ts";
+import { claimStateDir, reportPathIn } from "../hosts/local-vm/vm-store.ts";
+import type { Properties, ResourceDiff, ResourceKind } from "./bedplate-provider.ts";
+import { changedPaths } from "./changed-paths.ts";
 import type { EngineLog } from "./engine-log.ts";
 import { hasUnknown } from "./unknown-values.ts";
-
-const REPORT_FILE = "host-report.json";
 
 /** Outputs of a machine over its inputs. */
 export interface LocalVmOutputs extends LocalVmSpec {
@@ -44,7 +40,7 @@ export class MachineNotReady extends Error {
   readonly reasons: readonly string[];
 
   constructor(properties: Properties & { readonly name: string }, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     super(`Cannot bring up ${properties.name}: ${reason}`, { cause });
     this.id = properties.name;
     this.properties = properties;
@@ -73,14 +69,19 @@ export class LocalVmResource implements ResourceKind {
     }
   }
 
-  diff(olds: Properties, news: Properties): DiffResult {
+  /** Of a machine that is replaced for one change, the others are no reason: they would be taken up by a restart. */
+  diff(olds: Properties, news: Properties): ResourceDiff {
     if (hasUnknown(news)) return { changes: true };
     const before = specOf(olds);
     const after = specOf(news);
-    const replaces = isReplaceNeeded(before, after) ? changedKeys(before, after) : [];
+    const details = {
+      ...changedPaths(before, after),
+      ...(olds["isRunning"] === false ? { isRunning: "update" as const } : {}),
+    };
     return {
-      changes: olds["isRunning"] === false || changedKeys(before, after).length > 0,
-      replaces,
+      changes: Object.keys(details).length > 0,
+      replaces: [...replacedFor(before, after)],
+      details,
       // Two machines of one name would share a folder, so the old one goes first.
       deleteBeforeReplace: true,
     };
@@ -112,6 +113,9 @@ export class LocalVmResource implements ResourceKind {
   async #bringUp(urn: string, inputs: Properties, signal: AbortSignal): Promise<LocalVmOutputs> {
     const spec = parseContract(localVmSpecSchema, inputs, "LocalVm");
     const stateDir = defaultStateDir(spec.name);
+    await claimStateDir(stateDir, stackOf(urn)).catch((cause: unknown) => {
+      throw new Error(`Cannot bring up ${spec.name}: ${messageOf(cause)}`, { cause });
+    });
     const up = await bringUp(spec, {
       stateDir,
       signal,
@@ -120,9 +124,6 @@ export class LocalVmResource implements ResourceKind {
       throw new MachineNotReady({ ...spec, stateDir, isRunning: false }, cause);
     });
     const outputs = outputsOfState(up);
-    if (up.report !== undefined) {
-      await writeFile(outputs.reportPath, `${JSON.stringify(up.report, null, 2)}\n`);
-    }
     const took = up.phases.map((phase) => `${phase.name} ${(phase.durationMillis / 1000).toFixed(1)} s`);
     this.#log.message(urn, `${spec.name} is up: ${took.join(", ")}`);
     return { ...outputs, phases: up.phases };
@@ -140,8 +141,14 @@ function outputsOfState(state: LocalVmState): Omit<LocalVmOutputs, "phases"> {
     sshPort: state.sshPort,
     hostServicePort: state.servicePort,
     serviceUrl: `http://${state.address}:${state.servicePort}/mcp`,
-    reportPath: path.join(state.stateDir, REPORT_FILE),
+    reportPath: reportPathIn(state.stateDir),
   };
+}
+
+/** `project/stack` of a URN: urn:pulumi:STACK::PROJECT::... */
+function stackOf(urn: string): string {
+  const [stack = "", project = ""] = urn.slice("urn:pulumi:".length).split("::");
+  return `${project}/${stack}`;
 }
 
 function stateDirOf(name: string, properties: Properties): string {
@@ -158,10 +165,4 @@ function specOf(properties: Properties): LocalVmSpec {
   const own = Object.fromEntries(keys.flatMap((key) => (key in properties ? [[key, properties[key]]] : [])));
   const spec = parseContract(localVmSpecSchema, own, "LocalVm");
   return { ...spec, artifacts: spec.artifacts.map(({ sha256 }) => ({ path: sha256, sha256 })) };
-}
-
-function changedKeys(before: LocalVmSpec, after: LocalVmSpec): string[] {
-  return (Object.keys(localVmSpecSchema.shape) as (keyof LocalVmSpec)[]).filter(
-    (key) => !isDeepStrictEqual(before[key], after[key]),
-  );
 }

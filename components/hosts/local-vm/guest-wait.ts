@@ -3,10 +3,12 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HostReport, hostReportSchema } from "../../../host-tuning/report/host-report.ts";
+import { describeFailures } from "../describe-failures.ts";
 import { type ProcessIdentity, isAlive } from "./process-identity.ts";
 import { VM_FILES } from "./qemu-command.ts";
 import { hasSshMaster, openSshMaster, runSsh, type SshTarget } from "./ssh-client.ts";
 import { LocalVmError } from "./vm-error.ts";
+import { reportPathIn } from "./vm-store.ts";
 
 /** Longest waits. Emulation on a busy machine is ten times slower than on an idle one, so they are generous. */
 const LIMIT_MILLIS = {
@@ -156,6 +158,17 @@ export async function waitForReport(wait: GuestWait, path: string): Promise<Host
     // A report that outlived a reboot says nothing about this boot.
     return report.bootId === null || report.bootId === bootId ? report : undefined;
   });
+}
+
+/**
+ * Ends a bring-up that waits for the service of a host whose agent reports failures: its unit requires the agent's.
+ *
+ * @throws {LocalVmError} GUEST_FAILED with what failed and why
+ */
+export async function refuseFailedTuning(wait: GuestWait, report: HostReport): Promise<void> {
+  if (report.counts.failed === 0) return;
+  const where = `All of its report: ${reportPathIn(wait.stateDir)}`;
+  await fail(wait, "GUEST_FAILED", `the service does not start: ${describeFailures(report)}\n${where}`);
 }
 
 /** Waits until the service answers 200 on the port of this machine that leads to it. */

@@ -4,7 +4,13 @@ import { isDeepStrictEqual } from "node:util";
 import { parseContract } from "../../../host-tuning/profile/parse-contract.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { withExclusiveLock } from "./exclusive-lock.ts";
-import { waitForCloudInit, waitForReport, waitForService, waitForSsh } from "./guest-wait.ts";
+import {
+  refuseFailedTuning,
+  waitForCloudInit,
+  waitForReport,
+  waitForService,
+  waitForSsh,
+} from "./guest-wait.ts";
 import type { VmImage } from "./image/image-cache.ts";
 import { recipeOf } from "./image/recipe.ts";
 import { ensureLocalImage } from "./local-image.ts";
@@ -21,12 +27,19 @@ import {
   sshCommand,
 } from "./ssh-client.ts";
 import { LocalVmError } from "./vm-error.ts";
-import { isReplaceNeeded, type LocalVmSpec, type LocalVmSpecInput, localVmSpecSchema } from "./vm-spec.ts";
+import { type LocalVmSpec, type LocalVmSpecInput, localVmSpecSchema, replacedFor } from "./vm-spec.ts";
 import type { BringUpOptions, LocalVm, LocalVmBringUp, LocalVmPhase, LocalVmState } from "./vm-state.ts";
-import { cacheDir, defaultStateDir, readRecord, removeRecord, type VmRecord } from "./vm-store.ts";
+import {
+  cacheDir,
+  defaultStateDir,
+  readRecord,
+  removeRecord,
+  saveReport,
+  type VmRecord,
+} from "./vm-store.ts";
 
 export { defaultStateDir } from "./vm-store.ts";
-export { artifactUrl, isReplaceNeeded, localVmSpecSchema } from "./vm-spec.ts";
+export { artifactUrl, localVmSpecSchema } from "./vm-spec.ts";
 export type { LocalVmSpec, LocalVmSpecInput } from "./vm-spec.ts";
 export type { BringUpOptions, LocalVm, LocalVmBringUp, LocalVmProgress, LocalVmState } from "./vm-state.ts";
 export { LocalVmError } from "./vm-error.ts";
@@ -126,7 +139,7 @@ async function startFrom(
   const how = accelerator === "kvm" ? `KVM: ${because}` : `software emulation: ${because}`;
   const isKept =
     record?.isComplete === true &&
-    !isReplaceNeeded(record.spec, spec) &&
+    replacedFor(record.spec, spec).length === 0 &&
     record.rootDiskSha256 === image.manifest.files["root.qcow2"]?.sha256;
   if (isKept) {
     const [qemu] = qemus;
@@ -148,7 +161,7 @@ async function startFrom(
 /**
  * Makes the VM of `spec`, or finds it running, or starts it again, and waits until it is ready as the spec's readiness
  * says. Whatever an earlier call left, even one that was killed half-way, the end is the same. A VM whose change needs
- * it (`isReplaceNeeded`) is replaced, disks and all. When QEMU ends by itself meanwhile it is started once more: anew
+ * it (`replacedFor`) is replaced, disks and all. When QEMU ends by itself meanwhile it is started once more: anew
  * where this call had made the VM, else with its disks.
  *
  * @throws {InputError} for a wrong spec, with every fault
@@ -209,7 +222,9 @@ async function waitUntilReady(
         : await clock.run("agent", "waiting for the agent's report", () =>
             waitForReport(wait, agentReportPath),
           );
+    if (report !== undefined) await saveReport(stateDir, report);
     if (serviceHealthPath !== undefined) {
+      if (report !== undefined) await refuseFailedTuning(wait, report);
       await clock.run("service", "waiting for the service", () =>
         waitForService(wait, record.servicePort, serviceHealthPath),
       );

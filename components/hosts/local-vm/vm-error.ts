@@ -8,6 +8,7 @@ export type LocalVmErrorCode =
   | "GUEST_FAILED"
   | "ARTIFACT_WRONG"
   | "VM_BUSY"
+  | "VM_TAKEN"
   | "VM_UNKNOWN";
 
 /** A VM that could not be built, started, reached or removed; the message ends with where to look. */

@@ -144,17 +144,26 @@ export type LocalVmSpec = z.output<typeof localVmSpecSchema>;
 export type LocalVmSpecInput = z.input<typeof localVmSpecSchema>;
 
 /** Properties that a VM takes up by a power cycle, keeping its disks. Any other change needs a new VM. */
-const CHANGED_BY_RESTART = [
+const CHANGED_BY_RESTART: ReadonlySet<string> = new Set<keyof LocalVmSpec>([
   "cpus",
   "memoryMiB",
   "numaNodes",
   "kernelArguments",
   "servicePort",
   "readiness",
-] as const;
+]);
 
-/** Does the change need a new VM, losing its disks? Otherwise `bringUp` restarts it with the same disks. */
-export function isReplaceNeeded(before: LocalVmSpec, after: LocalVmSpec): boolean {
-  const kept = Object.fromEntries(CHANGED_BY_RESTART.map((key) => [key, undefined]));
-  return !isDeepStrictEqual({ ...before, ...kept }, { ...after, ...kept });
+/**
+ * The properties whose change needs a new VM, losing its disks. Without any `bringUp` restarts it with the same disks.
+ * Where an artifact lies on this machine is none: its digest says what it is.
+ */
+export function replacedFor(before: LocalVmSpec, after: LocalVmSpec): readonly (keyof LocalVmSpec)[] {
+  const withDigests = ({ artifacts, ...spec }: LocalVmSpec) => ({
+    ...spec,
+    artifacts: artifacts.map(({ sha256 }) => sha256),
+  });
+  const [was, is] = [withDigests(before), withDigests(after)];
+  return (Object.keys(localVmSpecSchema.shape) as (keyof LocalVmSpec)[]).filter(
+    (key) => !CHANGED_BY_RESTART.has(key) && !isDeepStrictEqual(was[key], is[key]),
+  );
 }

@@ -1,6 +1,8 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as z from "zod";
+import type { HostReport } from "../../../host-tuning/report/host-report.ts";
+import { LocalVmError } from "./vm-error.ts";
 import { localVmSpecSchema } from "./vm-spec.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../../..");
@@ -47,6 +49,42 @@ export async function readRecord(stateDir: string): Promise<VmRecord | undefined
 /** Forgets the VM of a folder, so that the next start makes it anew. */
 export async function removeRecord(stateDir: string): Promise<void> {
   await rm(join(stateDir, RECORD), { force: true });
+}
+
+/**
+ * Marks a folder as the owner's, before anything is made in it. Machines are told apart by their names alone, and two
+ * owners of one name would replace each other's machine, disks and all.
+ *
+ * @param owner as `project/stack`
+ * @throws {LocalVmError} VM_TAKEN when it is another's
+ */
+export async function claimStateDir(stateDir: string, owner: string): Promise<void> {
+  const path = join(stateDir, "owner");
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  try {
+    await writeFile(path, `${owner}\n`, { flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const other = (await readFile(path, "utf8")).trim();
+    // An owner that was killed before it had written its name.
+    if (other === "") return writeFile(path, `${owner}\n`);
+    if (other !== owner) {
+      throw new LocalVmError(
+        "VM_TAKEN",
+        `the machine of that name belongs to stack ${other}, in ${stateDir}: destroy that stack, or give the pool another name`,
+      );
+    }
+  }
+}
+
+/** Where the agent's report of a VM's last boot is kept. */
+export function reportPathIn(stateDir: string): string {
+  return join(stateDir, "host-report.json");
+}
+
+/** Keeps the report on this machine: of a VM whose bring-up fails it is what there is to read. */
+export async function saveReport(stateDir: string, report: HostReport): Promise<void> {
+  await writeFile(reportPathIn(stateDir), `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
 /** Replaces the record in one step, so that a reader and a killed writer never leave half of one. */

@@ -10,6 +10,7 @@ import { parseContract } from "../../../host-tuning/profile/parse-contract.ts";
 import { type HostReport, hostReportSchema } from "../../../host-tuning/report/host-report.ts";
 import { packArchive, sha256Of } from "../../../tools/archive/pack.ts";
 import { type FileEntry, renderHostFiles } from "../../user-data/render-user-data.ts";
+import { describeFailures } from "../describe-failures.ts";
 import { type HostChanges, agentPlanSchema, installationChanges, planChanges } from "./host-changes.ts";
 import { type HostLook, parseHostLook } from "./host-look.ts";
 import {
@@ -62,18 +63,9 @@ export class TuningFailed extends Error {
   readonly state: TunedState;
 
   constructor(place: string, state: TunedState) {
-    super(`${place}: ${failuresOf(state.report)}`);
+    super(`${place}: ${describeFailures(state.report)}`);
     this.state = state;
   }
-}
-
-const MAX_NAMED = 10;
-
-function failuresOf(report: HostReport): string {
-  const failed = report.entries.filter((entry) => entry.outcome === "failed");
-  const named = failed.slice(0, MAX_NAMED).map((entry) => `\n  ${entry.key}: ${entry.because}`);
-  const rest = failed.length > MAX_NAMED ? `\n  and ${failed.length - MAX_NAMED} more` : "";
-  return `the agent reports ${failed.length} of ${report.entries.length} settings as failed${named.join("")}${rest}`;
 }
 
 /** What is on the host now; changes nothing. @throws {HostError} when nobody may work there */
@@ -230,7 +222,10 @@ async function rollBack(connection: HostConnection, spec: TunedHostSpec, say: Sa
     turn: ["flock", "--timeout", String(TURN_SECONDS), TURN_LOCK],
   });
   if (answer.counts.failed > 0) {
-    throw new HostError("HOST_FAILED", `${connection.place}: cannot put it back: ${failuresOf(answer)}`);
+    throw new HostError(
+      "HOST_FAILED",
+      `${connection.place}: cannot put it back: ${describeFailures(answer)}`,
+    );
   }
   return exitCode === EXIT_CODE.rebootNeeded;
 }

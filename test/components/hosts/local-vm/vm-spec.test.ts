@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import {
-  isReplaceNeeded,
   type LocalVmSpecInput,
   localVmSpecSchema,
+  replacedFor,
 } from "../../../../components/hosts/local-vm/vm-spec.ts";
 import { InputError } from "../../../../host-tuning/errors.ts";
 import { parseContract } from "../../../../host-tuning/profile/parse-contract.ts";
@@ -58,16 +58,19 @@ describe("localVmSpecSchema", () => {
   });
 });
 
-describe("isReplaceNeeded()", () => {
-  const before = parse(SPEC);
+describe("replacedFor()", () => {
+  const sha256 = "0".repeat(64);
+  const before = parse({ ...SPEC, artifacts: [{ path: "/x", sha256 }] });
+  const after = (change: object) => parse({ ...SPEC, artifacts: [{ path: "/x", sha256 }], ...change });
 
   test.each([
     ["cpus", { cpus: 8 }],
     ["memory", { memoryMiB: 4096 }],
     ["the service's port", { servicePort: 9000 }],
     ["the kernel's command line", { kernelArguments: ["isolcpus=managed_irq,2-3"] }],
+    ["where an artifact lies", { artifacts: [{ path: "/y", sha256 }], cpus: 8 }],
   ])("keeps the disks when %s changes", (_, change) => {
-    expect(isReplaceNeeded(before, parse({ ...SPEC, ...change }))).toBe(false);
+    expect(replacedFor(before, after(change))).toEqual([]);
   });
 
   test.each([
@@ -76,8 +79,8 @@ describe("isReplaceNeeded()", () => {
     ["the NIC", { sriovNic: false }],
     ["the release", { image: { suite: "trixie" } }],
     ["a package", { image: { extraPackages: ["mdadm"] } }],
-    ["an artifact", { artifacts: [{ path: "/x", sha256: "0".repeat(64) }] }],
+    ["an artifact", { artifacts: [{ path: "/x", sha256: "1".repeat(64) }] }],
   ])("makes a new VM when %s changes", (_, change) => {
-    expect(isReplaceNeeded(before, parse({ ...SPEC, ...change }))).toBe(true);
+    expect(replacedFor(before, after({ ...change, cpus: 8 }))).toEqual(Object.keys(change));
   });
 });
