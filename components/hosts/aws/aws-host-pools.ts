@@ -19,10 +19,10 @@ import { AwsHosts } from "./aws-hosts.ts";
 import { EnvironmentKey } from "./environment-key.ts";
 import { type Within, hostImage } from "./host-image.ts";
 import { HostRole, type HostRoleArgs } from "./host-role.ts";
-import { confirmLeaders, offeredIn } from "./live-instance-types.ts";
+import { type LiveInstanceType, confirmLeaders, offeredIn } from "./live-instance-types.ts";
 import { LogBucket } from "./log-bucket.ts";
 import {
-  type PoolSelection,
+  type HostTypes,
   describeSelection,
   selectInstanceTypes,
   usedTypeCount,
@@ -53,7 +53,8 @@ const CERTIFICATE_BASE64_LENGTH = 2200;
 interface Shared {
   readonly args: AwsHostPoolsArgs;
   readonly account: pulumi.Output<AwsAccount>;
-  readonly catalogue: Catalogue;
+  /** What the account can have. Behind a function: an output's value is searched at each thing that is made from it. */
+  readonly offered: pulumi.Output<() => Catalogue>;
   readonly bucket: ArtifactBucket;
   readonly hostRole: HostRoleArgs;
   readonly within: Within;
@@ -71,6 +72,8 @@ export class AwsHostPools extends pulumi.ComponentResource {
   readonly hosts: readonly Hosts[];
   /** Undefined where the environment has no cluster of its own. */
   readonly cluster: ClusterAccess | undefined;
+  /** EC2's word on each type that was asked about: pools of like needs have the same leaders. */
+  readonly #described = new Map<string, Promise<LiveInstanceType>>();
 
   constructor(name: string, args: AwsHostPoolsArgs, opts: pulumi.ComponentResourceOptions) {
     super("bedplate:index:AwsHostPools", name, {}, opts);
@@ -102,7 +105,11 @@ export class AwsHostPools extends pulumi.ComponentResource {
       within,
     );
     const hostRole = { bucketArn: bucket.arn, keyArn: key.arn, partition, region, tags };
-    const shared = { args, account, catalogue: loadCatalogue(region), bucket, hostRole, within };
+    const offered = account.apply((found) => {
+      const catalogue = offeredIn(loadCatalogue(region), found);
+      return () => catalogue;
+    });
+    const shared = { args, account, offered, bucket, hostRole, within };
     const nodes = spec === undefined ? undefined : this.#makeCluster(name, spec, shared);
     this.hosts = [...this.#makePlainHosts(name, shared), ...(nodes?.hosts ?? [])];
     this.cluster = nodes?.access;
@@ -156,13 +163,13 @@ export class AwsHostPools extends pulumi.ComponentResource {
 
   /** What every pool of hosts is made with, whatever joins or serves. */
   #commonOf(planned: PlannedPool, shared: Shared, cluster?: pulumi.Output<ClusterDetails>) {
-    const { args, account, catalogue, bucket, hostRole, within } = shared;
+    const { args, account, offered, bucket, hostRole, within } = shared;
     const { environment, config, tags } = args;
     const { schedule, protection } = environment;
     const { pool, artifacts } = planned;
     return {
       account,
-      selection: account.apply((found) => this.#select(planned, catalogue, found, within)),
+      selection: offered.apply((catalogueOf) => this.#select(planned, catalogueOf(), within)),
       keyArn: hostRole.keyArn,
       ...(config.allowedCidrs === undefined ? {} : { allowedCidrs: config.allowedCidrs }),
       ...(schedule.running === undefined ? {} : { running: schedule.running }),
@@ -185,15 +192,14 @@ export class AwsHostPools extends pulumi.ComponentResource {
    */
   async #select(
     { pool, at }: PlannedPool,
-    catalogueOfRegion: Catalogue,
-    account: AwsAccount,
+    offered: Catalogue,
     opts: pulumi.InvokeOptions,
-  ): Promise<PoolSelection> {
+  ): Promise<HostTypes> {
     const { catalogue, differences } = await confirmLeaders(
       pool,
-      offeredIn(catalogueOfRegion, account),
+      offered,
       usedTypeCount(pool),
-      (instanceType) => aws.ec2.getInstanceType({ instanceType }, opts),
+      (instanceType) => this.#describe(instanceType, opts),
     );
     for (const difference of differences) await pulumi.log.warn(`pool ${pool.name}: ${difference}`, this);
     const selection = selectInstanceTypes(pool, at, catalogue);
@@ -201,7 +207,15 @@ export class AwsHostPools extends pulumi.ComponentResource {
       throw new pulumi.RunError(new InputError(`pool "${pool.name}"`, selection.faults).message);
     }
     await pulumi.log.info(`pool ${pool.name}: ${describeSelection(selection)}`, this);
-    return selection;
+    // The reasons have been told. An output of them would be a thousand types, searched at each thing made from it.
+    const { choice: _, ...types } = selection;
+    return types;
+  }
+
+  #describe(instanceType: string, opts: pulumi.InvokeOptions): Promise<LiveInstanceType> {
+    const described = this.#described.get(instanceType) ?? aws.ec2.getInstanceType({ instanceType }, opts);
+    this.#described.set(instanceType, described);
+    return described;
   }
 }
 

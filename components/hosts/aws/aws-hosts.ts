@@ -6,7 +6,7 @@ import type { Hosts } from "../hosts.ts";
 import type { AwsAccount } from "./aws-account.ts";
 import { makeHostFirewall } from "./host-firewall.ts";
 import { type HostLaunch, type HostTemplateArgs, makeHostTemplate } from "./host-template.ts";
-import type { PoolSelection } from "./select-instance-types.ts";
+import type { HostTypes } from "./select-instance-types.ts";
 
 export interface AwsHostsArgs extends Omit<HostTemplateArgs, "launch" | "securityGroupIds"> {
   readonly launch: HostLaunch;
@@ -152,7 +152,7 @@ function ownedByOthers(pool: AwsPool, running: RunningHours | undefined): string
 }
 
 /** Subnets of the zones that the hosts stand in. */
-export function subnetsOf([account, { zones }]: readonly [AwsAccount, PoolSelection]): string[] {
+export function subnetsOf([account, { zones }]: readonly [AwsAccount, HostTypes]): string[] {
   return account.subnets.filter(({ zone }) => zones?.includes(zone) ?? true).map(({ id }) => id);
 }
 
@@ -178,7 +178,7 @@ function cronOf(time: string, days: RunningHours["days"]): string {
 
 function spotPolicy(
   pool: AwsPool,
-  selection: pulumi.Output<PoolSelection>,
+  selection: pulumi.Output<HostTypes>,
   launchTemplateId: pulumi.Output<string>,
   version: pulumi.Output<string>,
 ) {

@@ -3,7 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { AwsPool, RootVolume } from "../../environment/environment-spec.ts";
 import { type OwnerTags, launchTemplateTags } from "../../tags/owner-tags.ts";
 import type { InterfacePlace } from "./network-interfaces.ts";
-import type { PoolSelection } from "./select-instance-types.ts";
+import type { HostTypes } from "./select-instance-types.ts";
 
 export interface HostLaunch {
   readonly imageId: pulumi.Input<string>;
@@ -12,7 +12,7 @@ export interface HostLaunch {
 
 export interface HostTemplateArgs {
   readonly pool: AwsPool;
-  readonly selection: pulumi.Output<PoolSelection>;
+  readonly selection: pulumi.Output<HostTypes>;
   /** With the image, its role and the type; undefined where EKS fills them in, for a managed node group. */
   readonly launch: HostLaunch | undefined;
   readonly securityGroupIds: readonly pulumi.Input<string>[];

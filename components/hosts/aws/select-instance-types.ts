@@ -18,15 +18,20 @@ const NAMED_REJECTIONS = 5;
 /** More types make interruption rarer; beyond a handful the price of the last one is what is paid. Our choice. */
 const SPOT_TYPE_COUNT = 6;
 
-export interface PoolSelection {
+/** What hosts of a pool are launched as, and where. */
+export interface HostTypes {
   /** What hosts of the pool run on: the first; of a spot pool also those that launch from the same template. */
   readonly instanceTypes: readonly [InstanceType, ...InstanceType[]];
-  readonly choice: InstanceTypeChoice;
   /** Undefined where the type boots as needed. */
   readonly cpuOptions?: CpuOptions;
   readonly interfaces: readonly InterfacePlace[];
   /** Zones that the hosts stand in; undefined where no account was asked. */
   readonly zones?: readonly string[];
+}
+
+/** The same with the reasons: every type that would do, and what every other lacks. */
+export interface PoolSelection extends HostTypes {
+  readonly choice: InstanceTypeChoice;
 }
 
 /** How many of the ranked types a pool uses at most. */
@@ -63,7 +68,7 @@ export function selectInstanceTypes(
 }
 
 /** What of a launch template follows from the type: spot types that differ in it cannot share one. */
-function templateParts(spec: InstanceType, pool: AwsPool): Pick<PoolSelection, "cpuOptions" | "interfaces"> {
+function templateParts(spec: InstanceType, pool: AwsPool): Pick<HostTypes, "cpuOptions" | "interfaces"> {
   const cpuOptions = cpuOptionsOf(spec, pool.needs);
   return {
     interfaces: placeInterfaces(spec, pool.needs.efaInterfaces),
