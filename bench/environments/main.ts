@@ -1,20 +1,24 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import * as z from "zod";
 import type { EnvironmentInput } from "../../components/environment/environment-spec.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { answerAccountCalls } from "../../test/helpers/preview-environment.ts";
-import { type ProgramRun, runProgram } from "../../test/helpers/program-host.ts";
-import { UNKNOWN } from "../../test/helpers/program-values.ts";
+import { type ProgramArgs, type ProgramRun, runProgram } from "../../test/helpers/program-host.ts";
 import { type Spread, ratioSpreadOf, spreadOf } from "../agent/spread.ts";
 import { awsEnvironment, sshEnvironment } from "./environments.ts";
 
 /**
  * What an environment's program costs beside registering the same resources bare: the same types, names and inputs, one
- * `new` each. Both run in Pulumi's own program host against the same recorder, one after the other in every round.
+ * `new` each. All run in Pulumi's own program host against the same recorder, one after the other in every round, and
+ * another one first in each.
  */
+
+/** Who is measured: the program of the environment, plain classes of the SDKs, and below them inputs without a class. */
+const SIDES = ["program", "bare", "inputsAlone"] as const;
+type Side = (typeof SIDES)[number];
 
 const measurementSchema = z.strictObject({
   wallMillis: z.number(),
@@ -27,19 +31,21 @@ type Measurement = z.output<typeof measurementSchema>;
 const LIMIT_MILLIS = 300_000;
 const SHOWN = { wallMillis: "wall", cpuMillis: "CPU", peakMemoryKiB: "memory" } as const;
 
-interface Result {
+type Spreads = Readonly<Record<keyof Measurement, Spread>>;
+
+interface Result extends Readonly<Record<Side, Spreads>> {
   readonly environment: string;
   readonly resources: number;
   readonly rounds: number;
-  readonly program: Readonly<Record<keyof Measurement, Spread>>;
-  readonly bare: Readonly<Record<keyof Measurement, Spread>>;
   /** Program over bare, round by round. */
-  readonly ratio: Readonly<Record<keyof Measurement, Spread>>;
+  readonly ratio: Spreads;
+  /** Program over inputs alone, round by round. */
+  readonly ratioToInputsAlone: Spreads;
 }
 
 interface Options {
-  readonly hosts: number;
-  readonly pools: number;
+  readonly hosts: readonly number[];
+  readonly pools: readonly number[];
   readonly rounds: number;
   readonly save?: boolean;
 }
@@ -48,12 +54,16 @@ const RESULT = path.join(import.meta.dirname, "result.json");
 
 async function measured(
   folder: string,
-  run: (env: Readonly<Record<string, string>>) => Promise<ProgramRun>,
+  args: ProgramArgs,
 ): Promise<{ readonly run: ProgramRun; readonly measurement: Measurement }> {
   const file = path.join(folder, "measurement.json");
-  const done = await run({
-    BEDPLATE_MEASURE_FILE: file,
-    NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "measure-process.ts")}`,
+  const done = await runProgram({
+    ...args,
+    env: {
+      ...args.env,
+      BEDPLATE_MEASURE_FILE: file,
+      NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "measure-process.ts")}`,
+    },
   });
   if (done.exitCode !== 0) {
     const errors = done.logs.filter((line) => line.severity === "error").map((line) => line.message);
@@ -63,16 +73,9 @@ async function measured(
   return { run: done, measurement: parseContract(measurementSchema, JSON.parse(text), file) };
 }
 
-/** Inputs as the recorder has them, but for what a preview does not know: a bare program has nothing to know it from. */
-function isKnown(value: unknown): boolean {
-  if (Array.isArray(value)) return value.every(isKnown);
-  if (typeof value === "object" && value !== null) return Object.values(value).every(isKnown);
-  return value !== UNKNOWN;
-}
-
 async function compare(folder: string, environment: EnvironmentInput, rounds: number): Promise<Result> {
-  const environmentFile = path.join(folder, `${environment.name}.json`);
-  const bareFile = path.join(folder, `${environment.name}-bare.json`);
+  const environmentFile = path.join(folder, "environment.json");
+  const bareFile = path.join(folder, "resources.json");
   await writeFile(environmentFile, JSON.stringify(environment));
   const base = {
     stack: environment.name,
@@ -81,57 +84,64 @@ async function compare(folder: string, environment: EnvironmentInput, rounds: nu
     timeoutMillis: LIMIT_MILLIS,
   };
   const config = { environmentFile, archiveManifest: "test/fixtures/archives/manifest.json" };
-  const ours = () => measured(folder, (env) => runProgram({ ...base, config, env }));
-  const bare = () =>
-    measured(folder, (env) =>
-      runProgram({
-        ...base,
-        program: "bench/environments/bare-program.ts",
-        env: { ...env, BEDPLATE_BARE_RESOURCES: bareFile },
-      }),
-    );
-  const first = await ours();
+  const bare = { ...base, program: "bench/environments/bare-program.ts" };
+  const listed = { BEDPLATE_BARE_RESOURCES: bareFile };
+  const programs: Readonly<Record<Side, ProgramArgs>> = {
+    program: { ...base, config },
+    bare: { ...bare, env: listed },
+    inputsAlone: { ...bare, env: { ...listed, BEDPLATE_BARE_INPUTS_ALONE: "yes" } },
+  };
+  const first = await measured(folder, programs.program);
   const resources = first.run.resources.filter(({ type }) => type !== "pulumi:pulumi:Stack");
-  const listed = resources.map(({ type, name, isCustom, inputs }) => ({
-    type,
-    name,
-    isCustom,
-    inputs: Object.fromEntries(Object.entries(inputs).filter(([, value]) => isKnown(value))),
-  }));
-  await writeFile(bareFile, JSON.stringify(listed));
-  const pairs: { readonly program: Measurement; readonly bare: Measurement }[] = [];
-  for (let round = 1; round <= rounds; round += 1) {
-    const { measurement: program } = await ours();
-    const { run, measurement } = await bare();
-    if (run.resources.length !== first.run.resources.length) {
-      throw new Error(`Registered ${run.resources.length} bare, not ${first.run.resources.length}`);
+  // What a preview does not know is a text of the recorder's here, so that a bare resource has as many inputs.
+  await writeFile(
+    bareFile,
+    JSON.stringify(resources.map(({ type, name, isCustom, inputs }) => ({ type, name, isCustom, inputs }))),
+  );
+  const taken: Record<Side, Measurement>[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const turn = SIDES.map((_, index) => SIDES[(round + index) % SIDES.length] ?? SIDES[0]);
+    const sides: [Side, Measurement][] = [];
+    for (const side of turn) {
+      const { run, measurement } = await measured(folder, programs[side]);
+      if (run.resources.length !== first.run.resources.length) {
+        throw new Error(`Registered ${run.resources.length} (${side}), not ${first.run.resources.length}`);
+      }
+      sides.push([side, measurement]);
     }
-    pairs.push({ program, bare: measurement });
-    process.stderr.write(`${environment.name}: round ${round} of ${rounds}\n`);
+    taken.push(Object.fromEntries(sides) as Record<Side, Measurement>);
+    process.stderr.write(`${environment.name}: round ${round + 1} of ${rounds}\n`);
   }
-  const keys = Object.keys(SHOWN) as (keyof Measurement)[];
-  const over = (spread: (key: keyof Measurement) => Spread) =>
-    Object.fromEntries(keys.map((key) => [key, spread(key)])) as Record<keyof Measurement, Spread>;
-  const column = (side: "program" | "bare", key: keyof Measurement) => pairs.map((pair) => pair[side][key]);
+  const column = (side: Side, key: keyof Measurement) => taken.map((round) => round[side][key]);
+  const spreads = (spread: (key: keyof Measurement) => Spread): Spreads => ({
+    wallMillis: spread("wallMillis"),
+    cpuMillis: spread("cpuMillis"),
+    peakMemoryKiB: spread("peakMemoryKiB"),
+  });
+  const of = (side: Side) => spreads((key) => spreadOf(column(side, key)));
+  const programTo = (side: Side) =>
+    spreads((key) => ratioSpreadOf(column("program", key), column(side, key)));
   return {
     environment: environment.name,
     resources: resources.length,
     rounds,
-    program: over((key) => spreadOf(column("program", key))),
-    bare: over((key) => spreadOf(column("bare", key))),
-    ratio: over((key) => ratioSpreadOf(column("program", key), column("bare", key))),
+    program: of("program"),
+    bare: of("bare"),
+    inputsAlone: of("inputsAlone"),
+    ratio: programTo("bare"),
+    ratioToInputsAlone: programTo("inputsAlone"),
   };
 }
 
 function render(results: readonly Result[]): string {
   return results
-    .flatMap(({ environment, resources, rounds, program, bare, ratio }) => [
+    .flatMap(({ environment, resources, rounds, program, bare, ratio, ratioToInputsAlone }) => [
       `${environment}: ${resources} resources, median of ${rounds} rounds`,
       ...(Object.keys(SHOWN) as (keyof Measurement)[]).map((key) => {
         const unit = key === "peakMemoryKiB" ? "MiB" : "s";
         const scaled = (value: number) => (value / (key === "peakMemoryKiB" ? 1024 : 1000)).toFixed(2);
         const { median, min, max } = ratio[key];
-        return `  ${SHOWN[key].padEnd(7)} ${scaled(program[key].median)} ${unit}, bare ${scaled(bare[key].median)} ${unit}: ${median.toFixed(2)} times (${min.toFixed(2)} to ${max.toFixed(2)})`;
+        return `  ${SHOWN[key].padEnd(7)} ${scaled(program[key].median)} ${unit}, bare ${scaled(bare[key].median)} ${unit}: ${median.toFixed(2)} times (${min.toFixed(2)} to ${max.toFixed(2)}); to inputs alone ${ratioToInputsAlone[key].median.toFixed(2)}`;
       }),
     ])
     .join("\n");
@@ -139,14 +149,20 @@ function render(results: readonly Result[]): string {
 
 async function bench({ hosts, pools, rounds, save }: Options): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), "bedplate-bench-environments-"));
+  const loadBefore = loadavg()[0];
   try {
-    const results = [
-      ...(hosts === 0 ? [] : [await compare(folder, sshEnvironment(hosts), rounds)]),
-      ...(pools === 0 ? [] : [await compare(folder, awsEnvironment(pools), rounds)]),
-    ];
+    const results: Result[] = [];
+    for (const environment of [...hosts.map(sshEnvironment), ...pools.map(awsEnvironment)]) {
+      results.push(await compare(folder, environment, rounds));
+    }
     process.stdout.write(`${render(results)}\n`);
     if (save !== true) return;
-    const machine = { node: process.version, logicalCpus: cpus().length, cpuModel: cpus()[0]?.model ?? null };
+    const machine = {
+      node: process.version,
+      logicalCpus: cpus().length,
+      cpuModel: cpus()[0]?.model ?? null,
+      load: { before: loadBefore, after: loadavg()[0] },
+    };
     const kept = { measuredAt: new Date().toISOString().slice(0, 10), machine, results };
     await writeFile(RESULT, `${JSON.stringify(kept, null, 2)}\n`);
     process.stderr.write(`kept in ${path.relative(process.cwd(), RESULT)}\n`);
@@ -163,20 +179,32 @@ function wholeNumber(least: number, most: number): (text: string) => number {
   };
 }
 
+/** Sizes of one kind of environment: `500,1000`. */
+function sizes(most: number): (text: string) => readonly number[] {
+  const size = wholeNumber(0, most);
+  return (text) =>
+    text
+      .split(",")
+      .map(size)
+      .filter((count) => count > 0);
+}
+
 await new Command("bench:environments")
   .description("what the program of a large environment costs, as a ratio to registering its resources bare")
-  .option("--hosts <count>", "machines of the ssh environment; 0 leaves it out", wholeNumber(0, 50_000), 1000)
-  .option("--pools <count>", "pools of the AWS environment; 0 leaves it out", wholeNumber(0, 50), 50)
+  .option("--hosts <counts>", "machines of the ssh environment; 0 leaves it out", sizes(50_000), [1000])
+  .option("--pools <counts>", "pools of the AWS environment; 0 leaves it out", sizes(50), [50])
   .option("--rounds <count>", "measured rounds", wholeNumber(1, 100), 5)
   .option("--save", "keep the result in bench/environments/result.json")
   .addHelpText(
     "after",
     `
 Needs no engine, no machine and no account: the program host records what is registered.
+Bare is one \`new\` of the SDK's class each; inputs alone is the same without a class's declared outputs.
 
 Examples:
   $ npm run bench:environments
   $ npm run bench:environments -- --hosts 100 --pools 5 --rounds 1
+  $ npm run bench:environments -- --hosts 500,1000,2000 --pools 25,50    whether it grows evenly
   $ npm run bench:environments -- --save`,
   )
   .action(bench)
