@@ -8,6 +8,7 @@ import type { RightSizeOptions } from "./right-size/run-right-size.ts";
 import { addGenerateVerb } from "./generate/generate-verb.ts";
 import { addIdleVerb } from "./idle/idle-verb.ts";
 import { addJournalVerb } from "./journal/journal-verb.ts";
+import { addOffHoursVerb } from "./off-hours/off-hours-verb.ts";
 import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
 import { USAGE_METRICS } from "./right-size/usage-metrics.ts";
@@ -130,6 +131,7 @@ Exit codes: 0 compared, 1 over budget (with --fail-over-budget), 2 bad input`,
   addShowbackVerb(cost);
   addJournalVerb(cost);
   addIdleVerb(cost, parts);
+  addOffHoursVerb(cost, parts);
 }
 
 /** Options of the verbs that read measured use. */

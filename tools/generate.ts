@@ -11,6 +11,7 @@ import { costEstimateSchema } from "../cost/estimate/cost-estimate.ts";
 import { estimateDiffSchema } from "../cost/estimate/estimate-diff.ts";
 import { idleReportSchema } from "../cost/idle/idle-report.ts";
 import { journalSchema } from "../cost/journal/journal.ts";
+import { offHoursSchema } from "../cost/off-hours/off-hours.ts";
 import { showbackSchema } from "../cost/showback/showback.ts";
 import { unitCostSchema } from "../cost/unit-cost/unit-cost.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
@@ -50,6 +51,7 @@ const CONTRACTS = [
   { file: "showback", schema: showbackSchema, io: "output" },
   { file: "chargeback-journal", schema: journalSchema, io: "output" },
   { file: "idle-report", schema: idleReportSchema, io: "output" },
+  { file: "off-hours", schema: offHoursSchema, io: "output" },
   { file: "unit-cost", schema: unitCostSchema, io: "output" },
   { file: "right-sizing", schema: rightSizeReportSchema, io: "output" },
   { file: "commitments", schema: commitmentsSchema, io: "input" },

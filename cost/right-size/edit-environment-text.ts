@@ -19,19 +19,36 @@ export function pathSteps(path: string): readonly (string | number)[] {
   );
 }
 
-function typescriptFinder(ts: typeof TypeScript, text: string, exportName: string): (path: string) => Found {
-  const source = ts.createSourceFile("environment.ts", text, ts.ScriptTarget.Latest, true);
-  const declared = source.statements
+/** What is behind `satisfies`, `as` and parentheses. */
+function plainExpression(ts: typeof TypeScript, node: TypeScript.Expression): TypeScript.Expression {
+  return ts.isSatisfiesExpression(node) || ts.isAsExpression(node) || ts.isParenthesizedExpression(node)
+    ? plainExpression(ts, node.expression)
+    : node;
+}
+
+/** The value that a file exports under a name. */
+function exportedValue(
+  ts: typeof TypeScript,
+  source: TypeScript.SourceFile,
+  exportName: string,
+): TypeScript.Expression | undefined {
+  return source.statements
     .filter((statement) => ts.isVariableStatement(statement))
     .filter(
       (statement) => statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true,
     )
     .flatMap(({ declarationList }) => [...declarationList.declarations])
-    .find(({ name }) => ts.isIdentifier(name) && name.text === exportName);
-  const plain = (node: TypeScript.Expression): TypeScript.Expression =>
-    ts.isSatisfiesExpression(node) || ts.isAsExpression(node) || ts.isParenthesizedExpression(node)
-      ? plain(node.expression)
-      : node;
+    .find(({ name }) => ts.isIdentifier(name) && name.text === exportName)?.initializer;
+}
+
+function parseTypescript(ts: typeof TypeScript, text: string): TypeScript.SourceFile {
+  return ts.createSourceFile("environment.ts", text, ts.ScriptTarget.Latest, true);
+}
+
+function typescriptFinder(ts: typeof TypeScript, text: string, exportName: string): (path: string) => Found {
+  const source = parseTypescript(ts, text);
+  const declared = exportedValue(ts, source, exportName);
+  const plain = (node: TypeScript.Expression): TypeScript.Expression => plainExpression(ts, node);
   const step = (node: TypeScript.Expression, key: string | number): TypeScript.Expression | string => {
     const value = plain(node);
     if (typeof key === "number") {
@@ -53,9 +70,8 @@ function typescriptFinder(ts: typeof TypeScript, text: string, exportName: strin
       : `says ${key} in another way than "${key}: ..."`;
   };
   return (path) => {
-    if (declared?.initializer === undefined)
-      return { missing: `the file exports no "${exportName}" with a value` };
-    let node: TypeScript.Expression = declared.initializer;
+    if (declared === undefined) return { missing: `the file exports no "${exportName}" with a value` };
+    let node: TypeScript.Expression = declared;
     for (const key of pathSteps(path)) {
       const next = step(node, key);
       if (typeof next === "string") return { missing: `the file ${next}` };
@@ -130,4 +146,66 @@ export async function editEnvironmentText(
         edited.slice(0, start) + numberText(to, text.slice(start, end)) + edited.slice(end),
       text,
     );
+}
+
+/** Where a key of the environment begins, and what goes between a key before it and it. */
+interface KeyPlace {
+  readonly keys: readonly string[];
+  readonly start: number | undefined;
+  readonly separator: string;
+}
+
+function typescriptKeyPlace(ts: typeof TypeScript, text: string, exportName: string, key: string): KeyPlace {
+  const source = parseTypescript(ts, text);
+  const declared = exportedValue(ts, source, exportName);
+  const value = declared === undefined ? undefined : plainExpression(ts, declared);
+  const properties = value !== undefined && ts.isObjectLiteralExpression(value) ? [...value.properties] : [];
+  const named = properties.map((property) => ({ property, name: property.name?.getText(source) ?? "..." }));
+  return {
+    keys: named.map(({ name }) => name),
+    start: named.find(({ name }) => name === key)?.property.getStart(source),
+    separator: ",\n",
+  };
+}
+
+function yamlKeyPlace(text: string, key: string): KeyPlace {
+  const { contents, errors } = parseDocument(text, { uniqueKeys: true });
+  const pairs = isMap(contents) && errors.length === 0 ? contents.items : [];
+  const keys = pairs.flatMap(({ key: node }) => (isScalar(node) ? [node] : []));
+  const range = keys.find(({ value }) => value === key)?.range;
+  return {
+    keys: keys.map(({ value }) => String(value)),
+    start: range?.[0],
+    separator: isMap(contents) && contents.flow === true ? ",\n" : "\n",
+  };
+}
+
+/**
+ * The text of an environment file with a new key before one that it has, and every other character as it was.
+ *
+ * @param value written as JSON, which YAML and TypeScript read too
+ * @throws {InputError} when the file has the key already or does not write out the one that it is to come before
+ */
+export async function insertEnvironmentKey(
+  text: string,
+  { key, value, before }: { readonly key: string; readonly value: object; readonly before: string },
+  file: string,
+  exportName: string | undefined,
+): Promise<string> {
+  const { keys, start, separator } =
+    exportName === undefined
+      ? yamlKeyPlace(text, before)
+      : typescriptKeyPlace((await import("typescript")).default, text, exportName, before);
+  const json = JSON.stringify(value);
+  if (keys.includes(key)) {
+    throw new InputError(file, [{ path: key, message: `is there already: make it ${json} by hand` }]);
+  }
+  if (start === undefined) {
+    const message = `the file does not write it out, so there is no place for ${key}: ${json}`;
+    throw new InputError(file, [{ path: before, message }]);
+  }
+  const line = text.slice(text.lastIndexOf("\n", start - 1) + 1, start);
+  const name = exportName === undefined && separator.startsWith(",") ? JSON.stringify(key) : key;
+  const indent = /^\s*$/.test(line) ? line : "";
+  return `${text.slice(0, start)}${name}: ${json}${separator}${indent}${text.slice(start)}`;
 }

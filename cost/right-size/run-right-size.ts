@@ -43,7 +43,7 @@ const DAY_SECONDS = 86_400;
 const MOST_DAYS = 93;
 const STEP_SECONDS = { least: 30, most: 3600 } as const;
 
-function wholeNumber(text: string, option: string, least: number, most: number): number {
+export function wholeNumber(text: string, option: string, least: number, most: number): number {
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw new InputError("command line", [
@@ -51,7 +51,7 @@ function wholeNumber(text: string, option: string, least: number, most: number):
   ]);
 }
 
-function untilSeconds(until: string | undefined): number {
+export function untilSeconds(until: string | undefined): number {
   if (until === undefined) return Date.now() / 1000;
   const millis = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/.test(until) ? Date.parse(until) : Number.NaN;
   if (!Number.isNaN(millis)) return millis / 1000;
@@ -93,7 +93,10 @@ export async function readUsage(options: UsageOptions, environment: Environment)
 }
 
 /** What is paid for already: typed in a file, or as a bill shows it. */
-async function readCommitments(options: RightSizeOptions, environment: Environment): Promise<Commitments> {
+export async function readCommitments(
+  options: Pick<RightSizeOptions, "commitments" | "bill" | "month">,
+  environment: Environment,
+): Promise<Commitments> {
   const month = checkedMonth(options.month);
   if (options.commitments !== undefined && options.bill !== undefined) {
     throw new InputError("command line", [{ path: "--bill", message: "give it or --commitments, not both" }]);

@@ -40,27 +40,29 @@ async function replaceFile(file: string, text: string): Promise<void> {
   }
 }
 
+/** The name that an environment's TypeScript file exports it under; YAML and JSON have none. */
+function exportNameOf(file: string): string | undefined {
+  return file.endsWith(".ts") ? path.basename(file, ".ts") : undefined;
+}
+
 /**
- * Writes recommended numbers into an environment file, for a person to review: nothing is applied. The file is read
- * again afterwards; unless it then is the environment with exactly these changes, its old text is put back.
+ * Edits an environment file for a person to review: nothing is applied. The file is read again afterwards; unless it then
+ * is the expected environment, its old text is put back.
  *
- * @param environment what the changes were made from
  * @throws {InputError} when the file is not as expected, with every reason; the file is then as it was
  */
-export async function writeEnvironment(
+export async function rewriteEnvironment(
   file: string,
-  environment: Environment,
-  changes: readonly EnvironmentChange[],
+  expected: Environment,
+  edit: (text: string, exportName: string | undefined) => Promise<string>,
 ): Promise<void> {
   const before = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new InputError(file, [{ path: "", message: `Cannot read: ${errnoText(cause)}` }], { cause });
   });
-  const exportName = file.endsWith(".ts") ? path.basename(file, ".ts") : undefined;
-  const after = await editEnvironmentText(before, changes, file, exportName);
-  await replaceFile(file, after);
+  await replaceFile(file, await edit(before, exportNameOf(file)));
   const refusal = await readEnvironmentAnew(file).then(
     (found) =>
-      isDeepStrictEqual(found, withChanges(environment, changes))
+      isDeepStrictEqual(found, expected)
         ? undefined
         : "the edited file says something else than the environment with these changes",
     (error: unknown) => `the edited file is refused: ${messageOf(error)}`,
@@ -68,4 +70,20 @@ export async function writeEnvironment(
   if (refusal === undefined) return;
   await replaceFile(file, before);
   throw new InputError(file, [{ path: "", message: `${refusal}; it is as it was` }]);
+}
+
+/**
+ * Writes recommended numbers into an environment file.
+ *
+ * @param environment what the changes were made from
+ * @throws {InputError} as `rewriteEnvironment`
+ */
+export async function writeEnvironment(
+  file: string,
+  environment: Environment,
+  changes: readonly EnvironmentChange[],
+): Promise<void> {
+  await rewriteEnvironment(file, withChanges(environment, changes), (text, exportName) =>
+    editEnvironmentText(text, changes, file, exportName),
+  );
 }
