@@ -27,8 +27,8 @@ function parseRounds(text: string): number {
 
 async function bench(options: Options): Promise<ExitCode> {
   const stop = new AbortController();
-  // The VM is taken down before we go.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+  // The VM is taken down before we go; a signal comes twice where npm passes on what its group was sent too.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
   const stateDir = await mkdtemp(join(tmpdir(), "bedplate-bench-"));
   try {
     const progress = (message: string): void => void process.stderr.write(`${message}\n`);
