@@ -28,22 +28,27 @@ export const COMPARISONS: readonly [Comparison, ...Comparison[]] = [
     to: { contender: "tuned", steps: DAEMON },
   },
   {
-    title: "the same, TuneD's settings only",
+    title: "apply, which reads back / the same of TuneD",
+    of: { contender: "bedplate", steps: ["apply"] },
+    to: { contender: "tuned", steps: DAEMON },
+  },
+  {
+    title: "apply, verify, TuneD's settings only / same",
     of: { contender: "bedplate-same", steps: FULL },
     to: { contender: "tuned", steps: DAEMON },
   },
   {
-    title: "the same, TuneD already running",
+    title: "apply, verify / TuneD already running",
     of: { contender: "bedplate", steps: FULL },
     to: { contender: "tuned", steps: ["profile", "verify"] },
   },
   {
-    title: "the same, both after a boot",
+    title: "apply, verify / TuneD, both after a boot",
     of: { contender: "bedplate-cold", steps: FULL },
     to: { contender: "tuned-cold", steps: DAEMON },
   },
   {
-    title: "the same, first run on a host",
+    title: "apply, verify / TuneD, first run on a host",
     of: { contender: "bedplate-first", steps: FULL },
     to: { contender: "tuned-cold", steps: DAEMON },
   },
