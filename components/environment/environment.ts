@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
+import { makeStorageClass } from "../cluster/storage-class.ts";
 import {
   AwsHostPools,
   type ClusterAccess,
@@ -162,6 +163,8 @@ export class Environment extends pulumi.ComponentResource {
     const dependsOn = [...cluster.readyAfter];
     const provider = clusterProvider(name, cluster.kubeconfig, { parent: this, dependsOn });
     const tags = ownerTags(args.spec);
+    const { keyArn } = cluster;
+    if (keyArn !== undefined) makeStorageClass(name, { keyArn, tags }, { parent: this, provider });
     const spec = { ...service, image: service.image };
     const pools = poolsOfService(args.spec);
     return [

@@ -63,6 +63,8 @@ interface Shared {
 /** A cluster that its environment made, for what runs on it. */
 export interface ClusterAccess {
   readonly kubeconfig: pulumi.Output<string>;
+  /** What its volumes are encrypted with; undefined where others see to that. */
+  readonly keyArn?: pulumi.Input<string>;
   /** What has to be there before a pod can run: administrators, nodes, name lookup. */
   readonly readyAfter: readonly pulumi.Resource[];
 }
@@ -158,7 +160,14 @@ export class AwsHostPools extends pulumi.ComponentResource {
     });
     const addons = completeNodeCluster(name, joins, clusterArgs, hosts, within);
     const { cluster } = joins;
-    return { hosts, access: { kubeconfig: cluster.kubeconfig, readyAfter: [cluster, ...hosts, ...addons] } };
+    return {
+      hosts,
+      access: {
+        kubeconfig: cluster.kubeconfig,
+        keyArn: hostRole.keyArn,
+        readyAfter: [cluster, ...hosts, ...addons],
+      },
+    };
   }
 
   /** What every pool of hosts is made with, whatever joins or serves. */

@@ -33,6 +33,10 @@ export const encryptedAtRest: ResourceRule = {
         return asList(asProps(props["encryptionConfig"])["resources"]).includes("secrets")
           ? []
           : ['encryptionConfig.resources lacks "secrets"'];
+      case "kubernetes:storage.k8s.io/v1:StorageClass":
+        return props["provisioner"] !== "ebs.csi.aws.com" || isOn(asProps(props["parameters"])["encrypted"])
+          ? []
+          : ['parameters.encrypted is not "true"'];
       default:
         return [];
     }

@@ -75,6 +75,19 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       resources: one("aws:eks/cluster:Cluster", {}),
       findings: ['encryptionConfig.resources lacks "secrets"'],
     },
+    {
+      about: "a class of encrypted volumes",
+      resources: one("kubernetes:storage.k8s.io/v1:StorageClass", {
+        provisioner: "ebs.csi.aws.com",
+        parameters: { type: "gp3", encrypted: "true" },
+      }),
+      findings: [],
+    },
+    {
+      about: "a class of plain volumes",
+      resources: one("kubernetes:storage.k8s.io/v1:StorageClass", { provisioner: "ebs.csi.aws.com" }),
+      findings: ['parameters.encrypted is not "true"'],
+    },
   ],
   "gpu-has-owner": [
     {

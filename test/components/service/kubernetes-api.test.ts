@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { parse, stringify } from "yaml";
+import { storageClassInputs } from "../../../components/cluster/storage-class.ts";
+import { environmentSchema, ownerTags } from "../../../components/environment/environment-spec.ts";
 import { prod } from "../../../stacks/prod.ts";
 import { prometheusOperatorCrds } from "../../../tools/kubernetes/get-apiserver.ts";
 import {
@@ -155,6 +157,29 @@ describeWith([KUBE_APISERVER, ETCD], "a Kubernetes API server", () => {
     const { status, body } = await server.apply(wrong);
     expect(status).toBeGreaterThanOrEqual(400);
     expect(body["message"]).toContain(".spec.podSelektor: field not declared in schema");
+  });
+
+  test("gives a claim that names no class an encrypted volume, as it does with the class of an own cluster", async () => {
+    const keyArn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d";
+    const inputs = storageClassInputs(keyArn, ownerTags(environmentSchema.parse(prod)));
+    const made = await server.apply({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      ...inputs,
+    });
+    expect(made, JSON.stringify(made.body)).toMatchObject({ status: 201, warnings: [] });
+    const claim = () =>
+      server.tryCreate({
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        metadata: { name: "sessions", namespace: NAMESPACE },
+        spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "10Gi" } } },
+      });
+    const isGiven = ({ body }: ApiAnswer) =>
+      (body["spec"] as { storageClassName?: string } | undefined)?.storageClassName !== undefined;
+    expect((await untilAnswer(claim, isGiven)).body).toMatchObject({
+      spec: { storageClassName: inputs.metadata.name },
+    });
   });
 
   test("complains of the sysctl beyond the restricted standard, and of nothing else", () => {

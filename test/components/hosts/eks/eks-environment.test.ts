@@ -45,6 +45,8 @@ function outputsOf(type: string, name: string): Record<string, unknown> {
       return { bucket: name, arn: `arn:aws:s3:::${name}` };
     case "aws:ec2/launchTemplate:LaunchTemplate":
       return { latestVersion: 3 };
+    case "aws:kms/key:Key":
+      return { arn: "arn:aws:kms:us-east-1:123456789012:key/1" };
     case "aws:iam/role:Role":
       return { name, arn: `arn:aws:iam::123456789012:role/${name}` };
     default:
@@ -296,6 +298,15 @@ describe("an environment with a cluster of its own, once it is up", () => {
     const provider = find("aws", "cluster").urn;
     for (const { type, isCustom, provider: used, urn } of run.resources)
       if (isCustom && type.startsWith("aws:")) expect(used, urn).toContain(provider);
+  });
+
+  test("volumes that pods claim are encrypted with the environment's key, once there is their driver", () => {
+    const storageClass = find("StorageClass", "cluster");
+    expect(storageClass.inputs).toMatchObject({
+      provisioner: "ebs.csi.aws.com",
+      parameters: { type: "gp3", encrypted: "true", kmsKeyId: "arn:aws:kms:us-east-1:123456789012:key/1" },
+    });
+    expect(madeBefore(storageClass)).toContain(find("Addon", "cluster-cluster-aws-ebs-csi-driver").urn);
   });
 
   test("the service comes when nodes and name lookup are there, on the nodes that are meant for it", () => {
