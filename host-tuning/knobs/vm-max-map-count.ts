@@ -1,3 +1,6 @@
+import { basename } from "node:path";
+import { TuningError } from "../errors.ts";
+import type { Host } from "../sys/host.ts";
 import { clamp, powerOfTwoAtLeast, raiseTo } from "./desired.ts";
 import { INT32_MAX, integerSysctl } from "./sysctl-knob.ts";
 
@@ -35,6 +38,7 @@ export const vmMaxMapCount = integerSysctl({
   risk: { level: "low", what: "a runaway process can take more kernel memory, about 230 bytes a mapping" },
   kernelDefault: "65530",
   anchors: { "EKS AMI": "524288", TuneD: "openshift: 262144, mssql: 1600000", saptune: "2147483647" },
+  evidence: mostMappings,
   sources: [
     "https://docs.kernel.org/admin-guide/sysctl/vm.html#max-map-count",
     "https://github.com/aws/amazon-ecs-ami/issues/251",
@@ -50,3 +54,29 @@ export const vmMaxMapCount = integerSysctl({
     return raiseTo({ value, because }, input);
   },
 });
+
+/** The process nearest to the limit: the kernel counts no refused mapping, so this is what can be known. */
+async function mostMappings(host: Host): Promise<string | undefined> {
+  let most: { readonly pid: string; readonly maps: number } | undefined;
+  for (const pid of (await host.list("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const maps = await mappingsOf(host, pid);
+    if (maps > (most?.maps ?? 0)) most = { pid, maps };
+  }
+  if (most === undefined) return undefined;
+  // Not comm: Node calls its main thread MainThread.
+  const [program = ""] = ((await host.readText(`/proc/${most.pid}/cmdline`)) ?? "").split("\0");
+  const name = program === "" ? "a process that has ended" : basename(program);
+  return `${most.maps} mappings now in ${name} (process ${most.pid}), the most of any whose /proc/<pid>/maps can be read`;
+}
+
+/** 0 for a process that has ended, has no memory of its own (a kernel thread) or is not ours to look at. */
+async function mappingsOf(host: Host, pid: string): Promise<number> {
+  try {
+    const text = await host.readText(`/proc/${pid}/maps`);
+    return text === undefined ? 0 : text.split("\n").length - 1;
+  } catch (error) {
+    // EACCES for another user's, ESRCH for one that ended between open and read.
+    if (error instanceof TuningError && error.code === "HOST_READ") return 0;
+    throw error;
+  }
+}

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { WHOLE_HOST } from "../../../host-tuning/knobs/knob.ts";
 import { vmDirtyBackgroundBytes } from "../../../host-tuning/knobs/vm-dirty-background-bytes.ts";
 import { vmDirtyBytes } from "../../../host-tuning/knobs/vm-dirty-bytes.ts";
 import { vmMaxMapCount } from "../../../host-tuning/knobs/vm-max-map-count.ts";
 import { vmOvercommitMemory } from "../../../host-tuning/knobs/vm-overcommit-memory.ts";
 import { vmSwappiness } from "../../../host-tuning/knobs/vm-swappiness.ts";
+import { openHost } from "../../../host-tuning/sys/live-host.ts";
 import { GIB, decide, valueSet } from "../../helpers/decide.ts";
 import { factsOfShape, sampleDisk, sampleFacts } from "../../helpers/facts.ts";
+import { createHostRoot } from "../../helpers/host-root.ts";
 
 const MIB = 1024 * 1024;
 
@@ -126,6 +129,25 @@ describe("vm.max_map_count", () => {
   it("covers it with smaller pieces where the profile says so, up to 1048576", () => {
     expect(valueSet(vmMaxMapCount, on(32, true))).toBe(524_288);
     expect(valueSet(vmMaxMapCount, on(512, true))).toBe(1_048_576);
+  });
+
+  it("shows the process with the most mappings, and passes over those that it cannot look at", async () => {
+    const mapping = "7f0000000000-7f0000001000 r--p 00000000 fe:00 1 /usr/bin/node\n";
+    await using host = await createHostRoot({
+      "/proc/2/maps": "",
+      "/proc/2/cmdline": "",
+      "/proc/40/maps": mapping,
+      "/proc/40/cmdline": "sshd: root\0",
+      "/proc/812/maps": mapping.repeat(3),
+      "/proc/812/cmdline": "/opt/bedplate/current/bin/node\0main.cjs\0",
+      // A folder: a read that fails with something else than "there is none".
+      "/proc/900/maps/x": "",
+    });
+    expect(await vmMaxMapCount.evidence?.(openHost(host.root), WHOLE_HOST)).toMatch(
+      /^3 mappings now in node \(process 812\)/,
+    );
+    await using empty = await createHostRoot({ "/proc/sys/vm/max_map_count": "65530\n" });
+    expect(await vmMaxMapCount.evidence?.(openHost(empty.root), WHOLE_HOST)).toBeUndefined();
   });
 });
 
