@@ -49,6 +49,9 @@ async function classesOf(resources: readonly BareResource[]): Promise<ReadonlyMa
   return new Map(await Promise.all([...types].map(async (type) => [type, await classOf(type)] as const)));
 }
 
+if (process.env["BEDPLATE_BARE_WITHOUT_SOURCE_MAPS"] !== undefined) {
+  Reflect.deleteProperty(Error, "prepareStackTrace");
+}
 const file = process.env["BEDPLATE_BARE_RESOURCES"];
 if (file === undefined) throw new pulumi.RunError("BEDPLATE_BARE_RESOURCES names no file");
 const listed = JSON.parse(readFileSync(file, "utf8")) as readonly BareResource[];

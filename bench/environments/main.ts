@@ -16,8 +16,11 @@ import { awsEnvironment, sshEnvironment } from "./environments.ts";
  * another one first in each.
  */
 
-/** Who is measured: the program of the environment, plain classes of the SDKs, and below them inputs without a class. */
-const SIDES = ["program", "bare", "inputsAlone"] as const;
+/**
+ * Who is measured: the program of the environment; the SDKs' classes as Pulumi's host runs them; the same without the source
+ * maps that the environment's program goes without too (stacks/index.ts); and the floor below, inputs without a class.
+ */
+const SIDES = ["program", "bare", "bareWithoutSourceMaps", "inputsAlone"] as const;
 type Side = (typeof SIDES)[number];
 
 const measurementSchema = z.strictObject({
@@ -37,10 +40,8 @@ interface Result extends Readonly<Record<Side, Spreads>> {
   readonly environment: string;
   readonly resources: number;
   readonly rounds: number;
-  /** Program over bare, round by round. */
-  readonly ratio: Spreads;
-  /** Program over inputs alone, round by round. */
-  readonly ratioToInputsAlone: Spreads;
+  /** Program over each of the others, round by round. */
+  readonly ratioTo: Readonly<Record<Exclude<Side, "program">, Spreads>>;
 }
 
 interface Options {
@@ -89,6 +90,7 @@ async function compare(folder: string, environment: EnvironmentInput, rounds: nu
   const programs: Readonly<Record<Side, ProgramArgs>> = {
     program: { ...base, config },
     bare: { ...bare, env: listed },
+    bareWithoutSourceMaps: { ...bare, env: { ...listed, BEDPLATE_BARE_WITHOUT_SOURCE_MAPS: "yes" } },
     inputsAlone: { ...bare, env: { ...listed, BEDPLATE_BARE_INPUTS_ALONE: "yes" } },
   };
   const first = await measured(folder, programs.program);
@@ -127,21 +129,31 @@ async function compare(folder: string, environment: EnvironmentInput, rounds: nu
     rounds,
     program: of("program"),
     bare: of("bare"),
+    bareWithoutSourceMaps: of("bareWithoutSourceMaps"),
     inputsAlone: of("inputsAlone"),
-    ratio: programTo("bare"),
-    ratioToInputsAlone: programTo("inputsAlone"),
+    ratioTo: {
+      bare: programTo("bare"),
+      bareWithoutSourceMaps: programTo("bareWithoutSourceMaps"),
+      inputsAlone: programTo("inputsAlone"),
+    },
   };
 }
 
 function render(results: readonly Result[]): string {
   return results
-    .flatMap(({ environment, resources, rounds, program, bare, ratio, ratioToInputsAlone }) => [
-      `${environment}: ${resources} resources, median of ${rounds} rounds`,
+    .flatMap(({ environment, resources, rounds, program, ratioTo }) => [
+      `${environment}: ${resources} resources, median of ${rounds} rounds, times that of`,
+      `${" ".repeat(24)}bare               without source maps  inputs alone`,
       ...(Object.keys(SHOWN) as (keyof Measurement)[]).map((key) => {
-        const unit = key === "peakMemoryKiB" ? "MiB" : "s";
-        const scaled = (value: number) => (value / (key === "peakMemoryKiB" ? 1024 : 1000)).toFixed(2);
-        const { median, min, max } = ratio[key];
-        return `  ${SHOWN[key].padEnd(7)} ${scaled(program[key].median)} ${unit}, bare ${scaled(bare[key].median)} ${unit}: ${median.toFixed(2)} times (${min.toFixed(2)} to ${max.toFixed(2)}); to inputs alone ${ratioToInputsAlone[key].median.toFixed(2)}`;
+        const taken =
+          key === "peakMemoryKiB"
+            ? `${(program[key].median / 1024).toFixed(0)} MiB`
+            : `${(program[key].median / 1000).toFixed(2)} s`;
+        const ratios = Object.values(ratioTo).map((spreads) => {
+          const { median, min, max } = spreads[key];
+          return `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`.padEnd(19);
+        });
+        return `  ${SHOWN[key].padEnd(8)} ${taken.padStart(9)}    ${ratios.join("").trimEnd()}`;
       }),
     ])
     .join("\n");
@@ -199,7 +211,8 @@ await new Command("bench:environments")
     "after",
     `
 Needs no engine, no machine and no account: the program host records what is registered.
-Bare is one \`new\` of the SDK's class each; inputs alone is the same without a class's declared outputs.
+Bare is one \`new\` of the SDK's class each; without source maps the same as stacks/index.ts sets it; inputs alone the
+least that a registration takes, without a class and its declared outputs.
 
 Examples:
   $ npm run bench:environments
