@@ -33,7 +33,9 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
       cost
         .command("report")
         .description("split a bill by owner, with the balance sheet that proves nothing is lost"),
-    ).addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team")),
+    )
+      .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
+      .option("--idle <file>", "what cost idle found in the same bill (JSON), as a section of the page"),
     ["table", "json", "csv", "html"],
   )
     .addHelpText(
@@ -44,6 +46,7 @@ Examples:
   $ bedplate cost report --input bill.parquet --by cost-center --tag-key CostCenter --month 2026-07
   $ bedplate cost report --input bill.csv.gz --json --out report.json
   $ bedplate cost report --input cur.parquet --format html --out cost.html
+  $ bedplate cost report --input cur.parquet --format html --idle idle.json --out cost.html
   $ bedplate cost report --input cur/ --owners owners.yaml --allocation rules.yaml --by cost-center
   $ bedplate cost report --input focus.parquet --kubernetes answers/ --month 2026-07
 

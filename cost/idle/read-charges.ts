@@ -91,7 +91,19 @@ function chargesSql(month: string, tagKeys: readonly string[]): string {
   order by currency, resource`;
 }
 
-const spanSchema = z.array(z.object({ first: timeText, last: timeText })).length(1);
+const spanSchema = z.array(z.object({ first: timeText.nullable(), last: timeText.nullable() })).length(1);
+
+/**
+ * Where a month's usage begins and ends. A month under way has fees that run to its end already, so lines of a day at most
+ * say it, where there are some.
+ */
+function spanSql(month: string): string {
+  const isShort = "utc(ChargePeriodEnd) <= utc(ChargePeriodStart) + interval '25' hour";
+  const either = (pick: string): string =>
+    `cast(coalesce(${pick} filter (where ${isShort}), ${pick}) as varchar)`;
+  return `select ${either("min(utc(ChargePeriodStart))")} as first, ${either("max(utc(ChargePeriodEnd))")} as last
+    from bill where substr(BillingPeriodStart, 1, 7) = ${sqlText(month)} and ChargeCategory = 'Usage'`;
+}
 
 async function readFrom(database: BillDatabase, bill: Bill, month: string | undefined): Promise<Charges> {
   const { kind } = await openBill(database, bill, ["ResourceId", "Tags"]);
@@ -104,17 +116,15 @@ async function readFrom(database: BillDatabase, bill: Bill, month: string | unde
     throw new InputError("command line", [{ path: "--month", message }]);
   }
   const tagKeys = (await readTagKeys(database)).map(({ spelling }) => spelling);
-  const [span] = spanSchema.parse(
-    await database.rows(
-      `select cast(min(utc(ChargePeriodStart)) as varchar) as first, cast(max(utc(ChargePeriodEnd)) as varchar) as last
-       from bill where substr(BillingPeriodStart, 1, 7) = ${sqlText(wanted)}`,
-    ),
-  );
+  const [span] = spanSchema.parse(await database.rows(spanSql(wanted)));
+  if (span === undefined || span.first === null || span.last === null) {
+    throw new InputError(bill.source, [{ path: "ChargeCategory", message: `no usage in ${wanted}` }]);
+  }
   return {
     source: { name: path.basename(bill.source), sha256: billDigest(bill) },
     month: wanted,
-    first: span?.first ?? "",
-    last: span?.last ?? "",
+    first: span.first,
+    last: span.last,
     resources: z.array(chargedSchema).parse(await database.rows(chargesSql(wanted, tagKeys))),
   };
 }

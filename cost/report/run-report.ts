@@ -1,8 +1,9 @@
 import { writeFile } from "node:fs/promises";
-import { InputError } from "../../host-tuning/errors.ts";
+import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { allocationRulesSchema } from "../allocation/allocation-rules.ts";
 import { readKubernetesUsage } from "../allocation/read-kubernetes-usage.ts";
+import { type IdleReport, idleReportSchema } from "../idle/idle-report.ts";
 import { ownersFileSchema } from "../owners/owners-file.ts";
 import { readContractFile } from "../read-contract-file.ts";
 import { buildCostReport, type CostReportArgs, isBalanced } from "./build-cost-report.ts";
@@ -24,18 +25,24 @@ export interface BillOptions {
 
 export interface ReportOptions extends BillOptions {
   readonly by: string;
+  /** What `cost idle` found, for the page. */
+  readonly idle?: string;
   readonly format: "table" | "json" | "csv" | "html";
   readonly out?: string;
 }
 
-const RENDERERS: Readonly<Record<ReportOptions["format"], (report: CostReport) => string | Promise<string>>> =
-  {
-    table: renderTable,
-    json: (report) => `${JSON.stringify(report, null, 2)}\n`,
-    csv: renderCsv,
-    // Its charts' library is loaded only for a page.
-    html: async (report) => (await import("./page/render-page.ts")).renderPage(report),
-  };
+const RENDERERS: Readonly<
+  Record<
+    ReportOptions["format"],
+    (report: CostReport, idle: IdleReport | undefined) => string | Promise<string>
+  >
+> = {
+  table: renderTable,
+  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+  csv: renderCsv,
+  // Its charts' library is loaded only for a page.
+  html: async (report, idle) => (await import("./page/render-page.ts")).renderPage(report, idle),
+};
 
 /**
  * Writes to the file `out` where it is given, to stdout otherwise.
@@ -100,8 +107,34 @@ export async function readOwnerFiles({
   };
 }
 
+/** @throws {InputError} when there is no page that it could be in */
+function checkIdleOption({ idle, format }: ReportOptions): void {
+  if (idle === undefined || format === "html") return;
+  const message = "is a section of the page: give --format html";
+  throw new InputError("command line", [{ path: "--idle", message }]);
+}
+
+/** @throws {InputError} when it is no findings, or those of another bill or month */
+async function readIdle(file: string | undefined, report: CostReport): Promise<IdleReport | undefined> {
+  if (file === undefined) return undefined;
+  const { data: idle } = await readContractFile(idleReportSchema, file, "--idle");
+  const faults: Fault[] = [];
+  if (idle.source.sha256 !== report.source.sha256) {
+    faults.push({
+      path: "source.sha256",
+      message: `is not that of ${report.source.name}: run cost idle on it`,
+    });
+  }
+  if (report.month !== null && report.month !== idle.month) {
+    faults.push({ path: "month", message: `is ${idle.month}, and the report's is ${report.month}` });
+  }
+  if (faults.length > 0) throw new InputError(file, faults);
+  return idle;
+}
+
 /** `bedplate cost report`: 0 when the balance sheet closes, 1 when it does not. */
 export async function runReport(options: ReportOptions): Promise<ExitCode> {
+  checkIdleOption(options);
   const month = checkedMonth(options.month);
   const report = await buildCostReport({
     input: options.input,
@@ -110,6 +143,7 @@ export async function runReport(options: ReportOptions): Promise<ExitCode> {
     sharedOwners: options.shared ?? [],
     ...(await readOwnerFiles(options)),
   });
-  await writeOut(await RENDERERS[options.format](report), options.out);
+  const idle = await readIdle(options.idle, report);
+  await writeOut(await RENDERERS[options.format](report, idle), options.out);
   return isBalanced(report) ? EXIT_CODE.asWanted : EXIT_CODE.failed;
 }

@@ -6,9 +6,51 @@ import {
   parseDecimal,
   roundToTotal,
   subtractDecimals,
+  ZERO,
 } from "../../money/exact-decimal.ts";
 import type { CostLine, CurrencyReport, ReportRow } from "../cost-report.ts";
 import { labelOf } from "../wording.ts";
+
+/** One of the three costs of a report, and where its lines and rows have it. */
+export interface CostKind {
+  readonly key: "effective" | "billed" | "list";
+  readonly label: string;
+  /** Undefined where a line has no list price: that is no 0. */
+  readonly ofLine: (line: CostLine) => ExactDecimal | undefined;
+  readonly ofRow: (row: ReportRow) => string | null;
+}
+
+const KINDS: readonly CostKind[] = [
+  {
+    key: "effective",
+    label: "effective (amortized)",
+    ofLine: ({ EffectiveCost }) => parseDecimal(EffectiveCost),
+    ofRow: ({ effectiveRounded }) => effectiveRounded,
+  },
+  {
+    key: "billed",
+    label: "billed",
+    ofLine: ({ BilledCost }) => parseDecimal(BilledCost),
+    ofRow: ({ billedRounded }) => billedRounded,
+  },
+  {
+    key: "list",
+    label: "at list prices",
+    ofLine: ({ ListCost }) => (ListCost === null ? undefined : parseDecimal(ListCost)),
+    ofRow: ({ listRounded }) => listRounded,
+  },
+];
+
+/** The costs that a report has: list cost only where the bill has list prices. */
+export function costKindsOf({ balance }: CurrencyReport): readonly CostKind[] {
+  return KINDS.filter(({ key }) => key !== "list" || balance.bill.listRounded !== null);
+}
+
+/** Undefined where none of the lines has this cost. */
+function sumOf(lines: readonly CostLine[], { ofLine }: CostKind): ExactDecimal | undefined {
+  const amounts = lines.map(ofLine).filter((amount) => amount !== undefined);
+  return amounts.length === 0 && lines.length > 0 ? undefined : addDecimals(amounts);
+}
 
 function effectiveOf(lines: readonly CostLine[]): ExactDecimal {
   return addDecimals(lines.map((line) => parseDecimal(line.EffectiveCost)));
@@ -75,29 +117,34 @@ function magnitude(amount: ExactDecimal): ExactDecimal {
   return amount.units < 0n ? { units: -amount.units, scale: amount.scale } : amount;
 }
 
-function changeOf(lines: readonly CostLine[], from: string, to: string): ExactDecimal {
-  return subtractDecimals(
-    effectiveOf(lines.filter((line) => line.BillingMonth === to)),
-    effectiveOf(lines.filter((line) => line.BillingMonth === from)),
+function sumOfMonth(lines: readonly CostLine[], month: string, kind: CostKind): ExactDecimal | undefined {
+  return sumOf(
+    lines.filter((line) => line.BillingMonth === month),
+    kind,
   );
 }
 
+/** What has no list price moves nothing. */
+function changeOf(lines: readonly CostLine[], from: string, to: string, kind: CostKind): ExactDecimal {
+  return subtractDecimals(sumOfMonth(lines, to, kind) ?? ZERO, sumOfMonth(lines, from, kind) ?? ZERO);
+}
+
 /** What changed between the last two billing periods, the largest change first; nothing where there is one period. */
-export function moversOf(currency: CurrencyReport): readonly Mover[] {
+export function moversOf(currency: CurrencyReport, kind: CostKind): readonly Mover[] {
   const [from, to] = monthsOf(currency).slice(-2);
   if (from === undefined || to === undefined) return [];
   const rows = Map.groupBy(currency.lines, (line) => labelOf(line));
   return [...rows]
     .map(([label, lines]): Mover => {
       const services = [...Map.groupBy(lines, (line) => line.ServiceName)]
-        .map(([service, same]) => ({ service, change: changeOf(same, from, to) }))
+        .map(([service, same]) => ({ service, change: changeOf(same, from, to, kind) }))
         .toSorted((a, b) => compareDecimals(magnitude(b.change), magnitude(a.change)));
       const [most] = services;
       return {
         label,
-        before: effectiveOf(lines.filter((line) => line.BillingMonth === from)),
-        after: effectiveOf(lines.filter((line) => line.BillingMonth === to)),
-        change: changeOf(lines, from, to),
+        before: sumOfMonth(lines, from, kind) ?? ZERO,
+        after: sumOfMonth(lines, to, kind) ?? ZERO,
+        change: changeOf(lines, from, to, kind),
         because: most === undefined || most.change.units === 0n ? "" : most.service,
       };
     })
@@ -107,16 +154,14 @@ export function moversOf(currency: CurrencyReport): readonly Mover[] {
     );
 }
 
-/** Effective cost of each row label by month, exact; for charts. */
-export function effectiveByMonth(
+/** Cost of each row label by month, exact; undefined where a month's lines have no list price. */
+export function costByMonth(
   currency: CurrencyReport,
   months: readonly string[],
-): ReadonlyMap<string, readonly ExactDecimal[]> {
+  kind: CostKind,
+): ReadonlyMap<string, readonly (ExactDecimal | undefined)[]> {
   const rows = Map.groupBy(currency.lines, (line) => labelOf(line));
   return new Map(
-    [...rows].map(([label, lines]) => [
-      label,
-      months.map((month) => effectiveOf(lines.filter((line) => line.BillingMonth === month))),
-    ]),
+    [...rows].map(([label, lines]) => [label, months.map((month) => sumOfMonth(lines, month, kind))]),
   );
 }

@@ -7,11 +7,13 @@ import {
   parseDecimal,
   roundDecimal,
 } from "../../money/exact-decimal.ts";
+import type { IdleReport } from "../../idle/idle-report.ts";
+import { KIND_TEXT } from "../../idle/render-idle.ts";
 import type { CostReport, CurrencyReport, Money, ReportRow } from "../cost-report.ts";
 import { balanceParts, filesText, keyText, labelOf, periodText, SPLIT_TEXT } from "../wording.ts";
 import { renderBarChart } from "./bar-chart.ts";
 import { html, Html, NOTHING } from "./html.ts";
-import { effectiveByMonth, monthsOf, moversOf, servicesOf } from "./owner-months.ts";
+import { costByMonth, type CostKind, costKindsOf, monthsOf, moversOf, servicesOf } from "./owner-months.ts";
 
 /** Bars that a reader tells apart; the rest is one bar, "others". */
 const MOST_BARS = 12;
@@ -37,12 +39,14 @@ function signed(text: string): string {
 interface Column {
   readonly head: string;
   readonly isNumber?: true;
+  /** Few words that are never broken. */
+  readonly isShort?: true;
 }
 
 function table(caption: string, columns: readonly Column[], rows: readonly Html[]): Html {
-  const heads = columns.map(({ head, isNumber }) =>
-    isNumber === true
-      ? html`<th scope="col" class="number">${head}</th>`
+  const heads = columns.map(({ head, isNumber, isShort }) =>
+    isNumber === true || isShort === true
+      ? html`<th scope="col" class="${isNumber === true ? "number" : "short"}">${head}</th>`
       : html`<th scope="col">${head}</th>`,
   );
   return html`<div class="wide" tabindex="0" role="region" aria-label="${caption}">
@@ -94,22 +98,59 @@ function cards(report: CostReport, currency: CurrencyReport): Html {
   </ul>`;
 }
 
-/** Rows as bars, those beyond the most that a reader tells apart as one. */
-function rowBars(rows: readonly ReportRow[]): { categories: string[]; values: number[] } {
-  const shown = rows.length > MOST_BARS ? rows.slice(0, MOST_BARS - 1) : rows;
-  const others = rows.slice(shown.length);
-  const sum = formatDecimal(addDecimals(others.map((other) => parseDecimal(other.effectiveRounded))));
+/** Rows as bars, those beyond the most that a reader tells apart as one; rows without this cost have none. */
+function rowBars(rows: readonly ReportRow[], kind: CostKind): { categories: string[]; values: number[] } {
+  const bars = rows.flatMap((line) => {
+    const amount = kind.ofRow(line);
+    return amount === null ? [] : [{ label: labelOf(line), amount }];
+  });
+  const shown = bars.length > MOST_BARS ? bars.slice(0, MOST_BARS - 1) : bars;
+  const others = bars.slice(shown.length);
+  const sum = formatDecimal(addDecimals(others.map(({ amount }) => parseDecimal(amount))));
   return {
-    categories: [...shown.map(labelOf), ...(others.length === 0 ? [] : [`${others.length} others`])],
-    values: [
-      ...shown.map((shownRow) => Number(shownRow.effectiveRounded)),
-      ...(others.length === 0 ? [] : [Number(sum)]),
+    categories: [
+      ...shown.map(({ label }) => label),
+      ...(others.length === 0 ? [] : [`${others.length} others`]),
     ],
+    values: [...shown.map(({ amount }) => Number(amount)), ...(others.length === 0 ? [] : [Number(sum)])],
   };
 }
 
+/** "Effective cost", "Billed cost", "List cost": how a caption begins. */
+function kindName({ key }: CostKind): string {
+  return `${key.slice(0, 1).toUpperCase()}${key.slice(1)} cost`;
+}
+
+/** Shown while its cost is the chosen one; everything is where a browser cannot choose. */
+function ofKind({ key }: CostKind, content: Html): Html {
+  return html`<div class="of-${key}">${content}</div>`;
+}
+
+/** Which cost charts, months and movers are of. Needs no script: page.css shows what is checked. */
+function kindChoice({ currency }: CurrencyReport, kinds: readonly CostKind[]): Html {
+  const options = kinds.map(({ key, label }, index) => {
+    const checked = new Html(index === 0 ? " checked" : "");
+    return html`<label
+      ><input type="radio" name="cost-${currency}" value="${key}" ${checked} /> ${label}</label
+    >`;
+  });
+  return html`<fieldset class="kinds">
+    <legend>Cost that charts, months and movers show</legend>
+    ${options}
+  </fieldset>`;
+}
+
 function overview(report: CostReport, currency: CurrencyReport): Html {
-  const { categories, values } = rowBars(currency.rows);
+  const kinds = costKindsOf(currency);
+  const charts = kinds.map((kind) => {
+    const label = `${kindName(kind)} by ${report.by}, ${currency.currency}; the table below has the numbers`;
+    const series = { name: kind.key, values: rowBars(currency.rows, kind).values };
+    const { categories } = rowBars(currency.rows, kind);
+    return ofKind(
+      kind,
+      renderBarChart({ label, categories, series: [series], direction: "rows", currency: currency.currency }),
+    );
+  });
   const share = (percent: string | null): string => (percent === null ? "-" : `${percent} %`);
   const isListed = currency.balance.bill.listRounded !== null;
   const list = ({ listRounded }: Money): string[] =>
@@ -144,14 +185,17 @@ function overview(report: CostReport, currency: CurrencyReport): Html {
     number("share"),
   ];
   return html`<h2>Cost by ${report.by}</h2>
-    ${renderBarChart({ label: `Effective cost by ${report.by}, ${currency.currency}; the table below has the numbers`, categories, series: [{ name: "effective", values }], direction: "rows", currency: currency.currency })}
+    ${kinds.length > 1 ? kindChoice(currency, kinds) : NOTHING} ${charts}
     ${table(`Cost by ${keyText(report)}, ${currency.currency}`, columns, [...rows, total])}`;
 }
 
-function overTime(report: CostReport, currency: CurrencyReport): Html {
-  const months = monthsOf(currency);
-  if (months.length < 2) return NOTHING;
-  const byLabel = effectiveByMonth(currency, months);
+function monthsOfKind(
+  report: CostReport,
+  currency: CurrencyReport,
+  months: readonly string[],
+  kind: CostKind,
+): Html {
+  const byLabel = costByMonth(currency, months, kind);
   const labels = currency.rows.map(labelOf).filter((label, index, all) => all.indexOf(label) === index);
   const shown = labels.slice(0, MOST_SERIES);
   const sumOf = (some: readonly string[], index: number): number =>
@@ -166,43 +210,70 @@ function overTime(report: CostReport, currency: CurrencyReport): Html {
   const rows = labels.map((label) =>
     row(
       label,
-      (byLabel.get(label) ?? []).map((amount) => rounded(amount, currency)),
+      (byLabel.get(label) ?? []).map((amount) =>
+        amount === undefined ? "unpriced" : rounded(amount, currency),
+      ),
     ),
   );
+  const name = kindName(kind);
+  return html`${renderBarChart({ label: `${name} by billing period and ${report.by}; the table below has the numbers`, categories: months, series, direction: "columns", currency: currency.currency })}
+  ${table(`${name} by billing period, ${currency.currency}`, [{ head: report.by }, ...months.map(number)], rows)}`;
+}
+
+function overTime(report: CostReport, currency: CurrencyReport): Html {
+  const months = monthsOf(currency);
+  if (months.length < 2) return NOTHING;
   return html`<h2>Over time</h2>
-    ${renderBarChart({ label: `Effective cost by billing period and ${report.by}; the table below has the numbers`, categories: months, series, direction: "columns", currency: currency.currency })}
-    ${table(`Effective cost by billing period, ${currency.currency}`, [{ head: report.by }, ...months.map(number)], rows)}`;
+    ${costKindsOf(currency).map((kind) => ofKind(kind, monthsOfKind(report, currency, months, kind)))}`;
+}
+
+function moversOfKind(report: CostReport, currency: CurrencyReport, kind: CostKind): Html {
+  const [from = "", to = ""] = monthsOf(currency).slice(-2);
+  const rows = moversOf(currency, kind)
+    .slice(0, MOST_MOVERS)
+    .map(
+      (mover) =>
+        html`<tr>
+          <th scope="row">${mover.label}</th>
+          <td class="number">${rounded(mover.before, currency)}</td>
+          <td class="number">${rounded(mover.after, currency)}</td>
+          <td class="number">${signed(rounded(mover.change, currency))}</td>
+          <td>${mover.because}</td>
+        </tr>`,
+    );
+  const columns = [
+    { head: report.by },
+    number(from),
+    number(to),
+    number("change"),
+    { head: "moved most by" },
+  ];
+  return rows.length === 0
+    ? html`<p class="soft">${kindName(kind)} has not moved.</p>`
+    : table(`${kindName(kind)}, ${from} to ${to}, ${currency.currency}`, columns, rows);
 }
 
 function movers(report: CostReport, currency: CurrencyReport): Html {
-  const all = moversOf(currency);
-  if (all.length === 0) return NOTHING;
-  const [from = "", to = ""] = monthsOf(currency).slice(-2);
-  const rows = all.slice(0, MOST_MOVERS).map(
-    (mover) =>
-      html`<tr>
-        <th scope="row">${mover.label}</th>
-        <td class="number">${rounded(mover.before, currency)}</td>
-        <td class="number">${rounded(mover.after, currency)}</td>
-        <td class="number">${signed(rounded(mover.change, currency))}</td>
-        <td>${mover.because}</td>
-      </tr>`,
-  );
+  if (monthsOf(currency).length < 2) return NOTHING;
   return html`<h2>What moved</h2>
-    ${table(`Effective cost, ${from} to ${to}, ${currency.currency}`, [{ head: report.by }, number(from), number(to), number("change"), { head: "moved most by" }], rows)}`;
+    ${costKindsOf(currency).map((kind) => ofKind(kind, moversOfKind(report, currency, kind)))}`;
 }
 
 function drillDown(report: CostReport, currency: CurrencyReport): Html {
+  const isListed = currency.balance.bill.listRounded !== null;
+  const listText = (amount: string | null): string => (amount === null ? "unpriced" : amountText(amount));
   const items = currency.rows.map((line) => {
     const lines = currency.lines.filter((costLine) => labelOf(costLine) === labelOf(line));
     const services = servicesOf(lines, line, currency.minorDigits).map((service) =>
       row(service.service, [
         String(service.lines),
+        ...(isListed ? [listText(service.list)] : []),
         amountText(service.billed),
         amountText(service.effective),
       ]),
     );
-    const columns = [{ head: "provider service" }, number("lines"), number("billed"), number("effective")];
+    const heads = ["lines", ...(isListed ? ["list"] : []), "billed", "effective"];
+    const columns = [{ head: "provider service" }, ...heads.map(number)];
     return html`<details>
       <summary>${labelOf(line)} <span class="number">${amountText(line.effectiveRounded)}</span></summary>
       ${table(`${labelOf(line)} by provider service, ${currency.currency}`, columns, services)}
@@ -286,6 +357,42 @@ function nodes(currency: CurrencyReport): Html {
     ${table(`Nodes by resource, ${currency.currency}`, columns, rows)}`;
 }
 
+/** What is paid for and not used, as `cost idle` found it in the same bill. */
+function unused(idle: IdleReport | undefined, { currency }: CurrencyReport): Html {
+  if (idle === undefined) return NOTHING;
+  const own = idle.findings.filter((finding) => finding.currency === currency);
+  const total = idle.currencies.find((one) => one.currency === currency);
+  if (own.length === 0 || total === undefined) {
+    return html`<h2>Paid for and not used</h2>
+      <p>Nothing was found in ${currency}.</p>`;
+  }
+  const rows = own.map(
+    (one) =>
+      html`<tr>
+        <th scope="row">${KIND_TEXT[one.kind]} ${one.resource}</th>
+        <td class="short">${one.region ?? "-"}</td>
+        <td class="words">${one.team ?? "no team"}</td>
+        <td class="short">${one.confidence}</td>
+        <td class="number">${amountText(one.perMonthRounded)}</td>
+        <td class="prose">${one.evidence.join("; ")}. To do: ${one.action}.</td>
+      </tr>`,
+  );
+  const columns: readonly Column[] = [
+    { head: "what" },
+    { head: "region", isShort: true },
+    { head: "team", isShort: true },
+    { head: "confidence", isShort: true },
+    number("per month"),
+    { head: "evidence, and what to do" },
+  ];
+  return html`<h2>Paid for and not used</h2>
+    <p class="soft">
+      Resources together ${amountText(total.perMonthRounded)} ${currency} an average month, at the rate of
+      ${idle.month}; an environment's cost includes its resources' and is not in it.
+    </p>
+    ${table(`Paid for and not used, ${currency}`, columns, rows)}`;
+}
+
 function balanceSheet(report: CostReport, currency: CurrencyReport): Html {
   const { balance } = currency;
   const isListed = balance.bill.list !== null;
@@ -325,7 +432,7 @@ function balanceSheet(report: CostReport, currency: CurrencyReport): Html {
     ${table(`Balance sheet, ${currency.currency}`, columns, [line("bill", balance.bill), ...parts, line("difference", balance.difference, true)])}`;
 }
 
-function currencySection(report: CostReport, currency: CurrencyReport): Html {
+function currencySection(report: CostReport, currency: CurrencyReport, idle: IdleReport | undefined): Html {
   const { chargeDays } = currency;
   return html`<section aria-label="${currency.currency}">
     <p>
@@ -334,15 +441,17 @@ function currencySection(report: CostReport, currency: CurrencyReport): Html {
     </p>
     ${cards(report, currency)} ${overview(report, currency)} ${overTime(report, currency)}
     ${movers(report, currency)} ${drillDown(report, currency)} ${sharedOut(currency)} ${commitments(currency)}
-    ${nodes(currency)} ${balanceSheet(report, currency)}
+    ${nodes(currency)} ${unused(idle, currency)} ${balanceSheet(report, currency)}
   </section>`;
 }
 
 /**
  * The report as one page that needs nothing else: no script, no network, no font. The same numbers as the JSON, exact
  * where a table has them; charts are pictures of them.
+ *
+ * @param idle what `cost idle` found in the same bill
  */
-export function renderPage(report: CostReport): string {
+export function renderPage(report: CostReport, idle?: IdleReport): string {
   const css = readFileSync(new URL("./page.css", import.meta.url), "utf8");
   const { source } = report;
   const notes = report.notes.map((note) => html`<li>${note}</li>`);
@@ -363,7 +472,7 @@ export function renderPage(report: CostReport): string {
           <h1>${title}</h1>
         </header>
         <main>
-          ${report.currencies.map((currency) => currencySection(report, currency))}
+          ${report.currencies.map((currency) => currencySection(report, currency, idle))}
           ${
             notes.length === 0
               ? NOTHING

@@ -186,6 +186,16 @@ describe("bedplate cost idle", () => {
     );
   });
 
+  it("ends a month under way where its usage does, and not where its fees do", async () => {
+    const report = await idle([
+      { ...INSTANCE, until: 2 },
+      { resource: "eip-1", usageType: "PublicIPv4:IdleAddress", from: 4, until: 5, cost: "0.12" },
+      { resource: "month", usageType: "TimedStorage-ByteHrs" },
+    ]);
+    expect(report.lastCharge).toBe("2026-07-05T00:00:00.000Z");
+    expect(found(report)).toEqual([["idle-address", "eip-1", "low", "3.65"]]);
+  });
+
   it("names the team by the owners file's service, then the tag, then the account", async () => {
     const owners = write(
       "owners.yaml",

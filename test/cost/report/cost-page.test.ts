@@ -7,10 +7,14 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
 import { buildCostReport } from "../../../cost/report/build-cost-report.ts";
-import type { CostReport } from "../../../cost/report/cost-report.ts";
+import type { Finding, IdleReport } from "../../../cost/idle/idle-report.ts";
+import { addDecimals, formatDecimal, parseDecimal, roundDecimal } from "../../../cost/money/exact-decimal.ts";
+import type { CostLine, CostReport } from "../../../cost/report/cost-report.ts";
+import { labelOf } from "../../../cost/report/wording.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import { renderPage } from "../../../cost/report/page/render-page.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
+import { costCommand, type Outcome } from "../cost-command.ts";
 import { type CurRow, curCsv, generateCurMonth } from "./cur-month.ts";
 import { scratchFolder } from "./scratch-folder.ts";
 
@@ -32,12 +36,60 @@ const rows = [...generateCurMonth(3, 300).rows, ...generateCurMonth(4, 400).rows
   row.tags["user_team"] === "lab" ? { ...row, tags: { user_team: HOSTILE } } : row,
 );
 
+const input = write("two-months.csv", curCsv(rows));
+
+function finding(fields: Partial<Finding>): Finding {
+  return {
+    kind: "idle-address",
+    resource: "eipalloc-1",
+    account: "111",
+    region: "eu-central-1",
+    team: HOSTILE,
+    environment: null,
+    charges: { first: "2026-08-01", last: "2026-08-02", lines: 2 },
+    cost: { billed: "0.24", effective: "0.24" },
+    perMonth: "1203.6500001",
+    perMonthRounded: "1203.65",
+    currency: "USD",
+    confidence: "high",
+    evidence: ["AWS charges it as idle"],
+    action: "release it",
+    ...fields,
+  };
+}
+
+const findings = [
+  finding({}),
+  finding({
+    kind: "unattached-volume",
+    resource: "vol-1",
+    team: null,
+    perMonth: "8",
+    perMonthRounded: "8.00",
+  }),
+  finding({ currency: "EUR", resource: "eipalloc-2" }),
+];
+
+function idleOf({ source }: CostReport): IdleReport {
+  return {
+    apiVersion: "bedplate/v1",
+    kind: "IdleReport",
+    source: { name: source.name, sha256: source.sha256 },
+    month: "2026-08",
+    lastCharge: "2026-08-02T01:00:00.000Z",
+    findings,
+    currencies: [{ currency: "USD", perMonth: "1211.6500001", perMonthRounded: "1211.65" }],
+    notes: [],
+  };
+}
+
 let report: CostReport;
+let idle: IdleReport;
 let page: string;
 beforeAll(async () => {
-  const input = write("two-months.csv", curCsv(rows));
   report = await buildCostReport({ input, key: reportKey("team", undefined) });
-  page = renderPage(report);
+  idle = idleOf(report);
+  page = renderPage(report, idle);
 });
 
 /** Text of an element's inside, as a browser shows it. */
@@ -92,8 +144,13 @@ describe("renderPage()", () => {
     for (const row of usd?.rows.filter((line) => line.bucket === "owner" && !line.owner?.includes("<")) ??
       []) {
       const services = cellsOf(`${row.owner ?? ""} by provider service, USD`);
-      const cents = services.reduce((sum, cells) => sum + Math.round(Number(plain(cells[3] ?? "")) * 100), 0);
-      expect(cents).toBe(Math.round(Number(row.effectiveRounded) * 100));
+      const amounts = [row.listRounded, row.billedRounded, row.effectiveRounded];
+      for (const [index, amount] of amounts.entries()) {
+        const cents = services
+          .map((cells) => plain(cells[2 + index] ?? ""))
+          .reduce((sum, cell) => sum + (cell === "unpriced" ? 0 : Math.round(Number(cell) * 100)), 0);
+        expect(cents).toBe(Math.round(Number(amount) * 100));
+      }
     }
   });
 
@@ -105,6 +162,44 @@ describe("renderPage()", () => {
     expect(changes).toEqual(changes.toSorted((a, b) => b - a));
   });
 
+  it.each([
+    ["Effective", "EffectiveCost"],
+    ["Billed", "BilledCost"],
+    ["List", "ListCost"],
+  ] as const)("has %s cost by billing period as the report's lines add up to", (name, column) => {
+    const [usd] = report.currencies;
+    const shownRows = cellsOf(`${name} cost by billing period, USD`);
+    expect(shownRows.length).toBeGreaterThan(5);
+    let unpriced = 0;
+    for (const [label = "", ...months] of shownRows) {
+      for (const [index, month] of ["2026-07", "2026-08"].entries()) {
+        const isRow = (line: CostLine): boolean => labelOf(line).replace("\u202E", "\uFFFD") === label;
+        const lines = usd?.lines.filter((line) => line.BillingMonth === month && isRow(line)) ?? [];
+        const amounts = lines.flatMap((line) => line[column] ?? []).map(parseDecimal);
+        const cell = months[index] ?? "";
+        // What has no list price is not 0.
+        if (lines.length > 0 && amounts.length === 0) {
+          expect(cell).toBe("unpriced");
+          unpriced += 1;
+        } else {
+          expect(plain(cell)).toBe(formatDecimal(roundDecimal(addDecimals(amounts), 2), 2));
+        }
+      }
+    }
+    expect(unpriced > 0).toBe(name === "List");
+  });
+
+  it("has what is not used, with its money and evidence, and none without findings", () => {
+    const unused = cellsOf("Paid for and not used, USD");
+    expect(unused.map((cells) => [cells[0], plain(cells[4] ?? "")])).toEqual([
+      ["idle address eipalloc-1", "1203.65"],
+      ["volume vol-1", "8.00"],
+    ]);
+    expect(unused[0]?.[5]).toBe("AWS charges it as idle. To do: release it.");
+    expect(page).toContain("1,211.65");
+    expect(renderPage(report)).not.toContain("Paid for and not used");
+  });
+
   it("never lets a tag become markup, has no script and asks for nothing", () => {
     expect(page).not.toMatch(/<script|\u202E|<(?:img|link|iframe|object)|url\(|@import/i);
     expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
@@ -113,7 +208,26 @@ describe("renderPage()", () => {
   });
 
   it("is the same to the byte on repeat", () => {
-    expect(renderPage(report)).toBe(page);
+    expect(renderPage(report, idle)).toBe(page);
+  });
+});
+
+describe("bedplate cost report --idle", () => {
+  const run = (file: string, format: string): Promise<Outcome> =>
+    costCommand(path.dirname(input), "report", "--input", input, "--format", format, "--idle", file);
+
+  it("puts the findings of the same bill into the page", async () => {
+    const outcome = await run(write("idle.json", JSON.stringify(idle)), "html");
+    expect(outcome).toMatchObject({ exitCode: 0, stderr: "", stdout: page });
+  });
+
+  it("fails on findings of another bill, on what are none, and where there is no page", async () => {
+    const other = { ...idle, source: { name: "x.csv", sha256: "0".repeat(64) } };
+    const refused = await run(write("other.json", JSON.stringify(other)), "html");
+    expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(refused.stderr).toContain("source.sha256: is not that of two-months.csv");
+    expect((await run(write("none.json", "{}"), "html")).stderr).toContain("findings");
+    expect((await run(write("idle.json", JSON.stringify(idle)), "csv")).stderr).toContain("--format html");
   });
 });
 
@@ -122,6 +236,7 @@ const resultSchema = z.object({
   violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
   passes: z.number(),
   overflowPx: z.number(),
+  shown: z.record(z.string(), z.array(z.string())),
 });
 
 describeWith([CHROMIUM], "the page in a browser", () => {
@@ -133,10 +248,17 @@ describeWith([CHROMIUM], "the page in a browser", () => {
   /** axe-core's findings in the page as Chromium shows it; the copy may run scripts, the page itself may not. */
   async function inspect(widthPx: number, isDark: boolean): Promise<z.output<typeof resultSchema>> {
     const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-    const script = `axe.run().then((found) => {
+    const script = `const shown = {};
+    for (const input of [...document.querySelectorAll(".kinds input")].reverse()) {
+      input.click();
+      const kinds = [...document.querySelectorAll("[class^=of-]")].filter((part) => part.offsetHeight > 0);
+      shown[input.value] = [...new Set(kinds.map((part) => part.className))];
+    }
+    axe.run().then((found) => {
       const result = {
         violations: found.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => ({ html })) })),
         passes: found.passes.length,
+        shown,
         overflowPx: document.documentElement.scrollWidth - document.documentElement.clientWidth,
       };
       const out = document.createElement("pre");
@@ -181,6 +303,7 @@ describeWith([CHROMIUM], "the page in a browser", () => {
       expect(result.violations).toEqual([]);
       expect(result.passes).toBeGreaterThan(15);
       expect(result.overflowPx).toBe(0);
+      expect(result.shown).toEqual({ effective: ["of-effective"], billed: ["of-billed"], list: ["of-list"] });
     },
     150_000,
   );
