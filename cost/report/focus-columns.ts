@@ -65,6 +65,9 @@ const VERSION_MARKS = [
   ["1.1", ["CapacityReservationId", "CommitmentDiscountQuantity", "ServiceSubcategory", "SkuMeter"]],
 ] as const;
 
+/** What FOCUS 1.3 calls a column that it gave up: read where a bill has no column of the old name. */
+const SUCCESSORS: Readonly<Partial<Record<ReadColumn, string>>> = { ProviderName: "ServiceProviderName" };
+
 /** A column that only this other kind of bill has, and what it is. */
 const OTHER_KINDS = [
   ["costinbillingcurrency", "an Azure cost export"],
@@ -97,14 +100,13 @@ export function findColumns(names: readonly string[], needed: readonly ReadColum
   const version =
     VERSION_MARKS.find(([, marks]) => marks.some((mark) => byLowerCase.has(mark.toLowerCase())))?.[0] ??
     "1.0";
-  const missing = [...new Set([...REQUIRED, ...needed])].filter(
-    (column) => !byLowerCase.has(column.toLowerCase()),
-  );
   const columns = new Map<ReadColumn, string>();
   for (const column of READ_COLUMNS) {
-    const name = byLowerCase.get(column.toLowerCase());
+    const spellings = [column, SUCCESSORS[column] ?? column];
+    const name = spellings.map((one) => byLowerCase.get(one.toLowerCase())).find((one) => one !== undefined);
     if (name !== undefined) columns.set(column, name);
   }
+  const missing = [...new Set([...REQUIRED, ...needed])].filter((column) => !columns.has(column));
   const faults: Fault[] = [];
   if (other !== undefined && columns.size < REQUIRED.length) {
     faults.push({ path: "", message: `is ${other[1]}; give its export as FOCUS` });
