@@ -31,8 +31,11 @@ export function sqlName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** Caps what a report takes of the machine; DuckDB spills to the bill's scratch folder beyond it. */
-const MEMORY_LIMIT = "512MB";
+/**
+ * Caps what DuckDB takes, so that the whole report stays below 512 MB; beyond it DuckDB spills to the bill's scratch
+ * folder.
+ */
+const MEMORY_LIMIT = "320MB";
 
 async function openLocked(bill: Bill, threads: number | undefined): Promise<DuckDBInstance> {
   return await DuckDBInstance.create(":memory:", {

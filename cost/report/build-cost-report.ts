@@ -257,6 +257,7 @@ function needsOf({
       ...(isOwned ? ["service", "team"] : []),
     ],
     resources: items.length > 0,
+    podNodes: items.length > 0 || Object.values(rules.idle.nodes).includes("kept"),
     hours: isOwned || items.length > 0,
   };
 }

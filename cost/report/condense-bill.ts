@@ -9,9 +9,11 @@ import {
   type CondenseSource,
   groupsSql,
   nodesSql,
+  parentLinesSql,
+  splitGroupSql,
   taggedNodesSql,
 } from "./condense-sql.ts";
-import { type FileLayout, textOrNull } from "./read-bill.ts";
+import type { FileLayout } from "./read-bill.ts";
 import { foldTagKey } from "./tag-spelling.ts";
 
 const spellingSchema = z.array(z.object({ spelling: z.string() }));
@@ -42,11 +44,17 @@ function parquetSql(paths: readonly string[]): string {
   return `read_parquet([${paths.map(sqlText).join(", ")}], hive_partitioning = false)`;
 }
 
-/** Makes `line_group` of the bill's `lines`: one pass over the files, and another over the lines that are not plain. */
-async function groupLines(database: BillDatabase, source: CondenseSource, lines: number): Promise<void> {
-  await database.run(`create or replace temp table line_group as ${groupsSql(source, "plain")}`);
-  const plain = await readCount(database, "select coalesce(sum(x_Lines), 0) as count from line_group");
-  if (plain < lines) await database.run(`insert into line_group ${groupsSql(source, "other")}`);
+/** Makes a table of groups: one pass over the files, and another over the lines that are not plain. */
+async function makeGroups(
+  database: BillDatabase,
+  source: CondenseSource,
+  grouping: "lines" | "pods",
+  lines: number,
+): Promise<void> {
+  const table = grouping === "lines" ? "line_group" : "pod_group";
+  await database.run(`create or replace temp table ${table} as ${groupsSql(source, grouping, "plain")}`);
+  const plain = await readCount(database, `select coalesce(sum(x_Lines), 0) as count from ${table}`);
+  if (plain < lines) await database.run(`insert into ${table} ${groupsSql(source, grouping, "other")}`);
 }
 
 /** The same with every spelling of the asked tag keys; those that are known before are looked for first. */
@@ -62,28 +70,50 @@ async function groupLinesByTags(
     ...source,
     spellings: tags === undefined ? [] : await readSpellings(database, sample, needs),
   };
-  await groupLines(database, first, lines);
+  await makeGroups(database, first, "lines", lines);
   if (tags === undefined) return first;
   const spellings = await readSpellings(database, "select map_keys(tags) as keys from line_group", needs);
   if (spellings.length === first.spellings.length) return first;
   const all = { ...source, spellings };
-  await groupLines(database, all, lines);
+  await makeGroups(database, all, "lines", lines);
   return all;
 }
 
-/** Puts what was condensed in the place of a Cost and Usage Report's lines, of its nodes' tags and of its pods' lines. */
-async function replaceCur(database: BillDatabase, source: CondenseSource): Promise<void> {
-  await database.run("drop view cur");
-  await database.run(`create temp view cur as ${condensedSql(source, "node")}`);
-  await database.run("create temp table pod_line_by_node as from pod_line");
-  await database.run("drop view cur");
-  await database.run("drop view pod_line");
-  await database.run("create temp view pod_line as from pod_line_by_node");
-  await database.run("create temp view cur as from condensed");
-  await database.run("drop view parent");
-  await database.run(
-    `create temp view parent as select ${textOrNull("node_resource")} as resource_id, node_tags as tags from node`,
+async function replaceView(database: BillDatabase, name: string, sql: string): Promise<void> {
+  await database.run(`drop view ${name}`);
+  await database.run(`create temp view ${name} as ${sql}`);
+}
+
+/** The lines of pods by the node that they ran on: few, where their tags are left out. */
+async function makePodGroups(database: BillDatabase, source: CondenseSource): Promise<void> {
+  const isPod = splitGroupSql(source);
+  if (source.needs.podNodes) {
+    await database.run(`create temp table pod_group as from line_group where ${isPod}`);
+    return;
+  }
+  const pods = await readCount(
+    database,
+    `select coalesce(sum(x_Lines), 0) as count from line_group where ${isPod}`,
   );
+  await makeGroups(database, source, "pods", pods);
+}
+
+/** Puts what was condensed in the place of a Cost and Usage Report's lines, of its pods' and of their nodes. */
+async function replaceCur(database: BillDatabase, source: CondenseSource): Promise<void> {
+  await makePodGroups(database, source);
+  await database.run(`create or replace temp table node as ${taggedNodesSql(source)}`);
+  // Each node's own sums are asked for once; after that, nodes whose tags are alike are one.
+  await replaceView(database, "cur", condensedSql(source, "pods", { eachNode: true, standsFor: "line" }));
+  await database.run("create temp table pod_line_by_node as from pod_line");
+  await replaceView(database, "pod_line", "from pod_line_by_node");
+  const pods = condensedSql(source, "pods", { eachNode: source.needs.resources, standsFor: "pod" });
+  await replaceView(
+    database,
+    "cur",
+    `from condensed union all by name ${pods} union all by name ${parentLinesSql(source)}`,
+  );
+  await database.run("create temp table bill_of_alike as from bill");
+  await replaceView(database, "bill", "from bill_of_alike");
 }
 
 /**
@@ -117,16 +147,14 @@ export async function condenseBill(
   const nodes = nodesSql(all);
   if (nodes !== undefined) await database.run(`create temp table node as ${nodes}`);
   const source = await groupLinesByTags(database, all, lines);
-  if (nodes !== undefined)
-    await database.run(`create or replace temp table node as ${taggedNodesSql(source)}`);
-  await database.run(`create temp table condensed as ${condensedSql(source, "tags")}`);
+  await database.run(
+    `create temp table condensed as ${condensedSql(source, "lines", { eachNode: true, standsFor: "line" })}`,
+  );
   const odd = await readCount(database, "select coalesce(sum(odd_lines), 0) as count from line_group");
   if (odd > 0 || (await countFaults(database, standard, "condensed")) > 0) return undefined;
   if (nodes !== undefined) await replaceCur(database, source);
   else {
-    const relation = standard === "CUR" ? "cur" : "bill";
-    await database.run(`drop view ${relation}`);
-    await database.run(`create temp view ${relation} as from condensed`);
+    await replaceView(database, standard === "CUR" ? "cur" : "bill", "from condensed");
   }
   return await shapeOf(database, bill, rowsOfFiles);
 }

@@ -36,13 +36,12 @@ function part(of: string, place: Part["place"]): Role {
 /** A resource is told from none. */
 const RESOURCE: Role = {
   kind: "reduced",
-  keeps: (column) =>
-    `case when ${column} in ('', 'NULL') then null when ${column} is not null then 'resource' end`,
+  keeps: (column) => `case when not contains(['', 'NULL'], ${column}) then 'resource' end`,
 };
 
 /** Whether SQL for an operation is that of a pod's part of its instance. */
 export function isSplitSql(operation: string): string {
-  return `coalesce(${operation} in ('EKSPod-EC2', 'ECSTask-EC2'), false)`;
+  return `coalesce(contains(['EKSPod-EC2', 'ECSTask-EC2'], ${operation}), false)`;
 }
 
 const CUR_ROLES: Readonly<Record<CurColumn, Role>> = {
@@ -63,7 +62,7 @@ const CUR_ROLES: Readonly<Record<CurColumn, Role>> = {
   },
   line_item_operation: {
     kind: "reduced",
-    keeps: (column) => `case when ${isSplitSql(`trim(${column})`)} then trim(${column}) end`,
+    keeps: (column) => `case when ${isSplitSql(column)} then ${column} end`,
   },
   line_item_resource_id: RESOURCE,
   line_item_usage_account_id: { kind: "key-where-asked", column: "SubAccountId" },

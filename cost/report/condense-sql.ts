@@ -19,6 +19,8 @@ export interface CondenseNeeds {
   readonly tagKeys: readonly string[];
   /** Whether single resources are asked for, with all that is said of them. */
   readonly resources: boolean;
+  /** Whether the instance that a pod ran on is asked for together with the pod's own tags. */
+  readonly podNodes: boolean;
   /** Whether a charge's hours are asked for, and not only its day. */
   readonly hours: boolean;
 }
@@ -39,6 +41,9 @@ export interface CondenseSource {
  */
 export type Pass = "plain" | "other";
 
+/** Which groups are made: of all lines, or of the lines of pods by the node that they ran on and without their tags. */
+export type Grouping = "lines" | "pods";
+
 /** Digits after the point that providers write; an amount of theirs is a whole number of units of 10^-10. */
 const UNIT_DIGITS = 10;
 /** As a decimal, which DuckDB reads out of digits and not out of an exponent. */
@@ -46,6 +51,15 @@ const UNIT = `0.${"1".padStart(UNIT_DIGITS, "0")}`;
 
 /** Below this a decimal of ten digits after the point is the only one of at most 15 digits that its double is. */
 const SURE_UNITS = "1000000000000000";
+
+/** Lines whose amounts mean something of their own, a pod's first. */
+const PART_KINDS: readonly string[] = [
+  SPLIT,
+  "DiscountedUsage",
+  "RIFee",
+  "SavingsPlanCoveredUsage",
+  "SavingsPlanRecurringFee",
+];
 
 /** Something of a line that is added up: an amount, or the amounts of which any line has only one. */
 interface Addend {
@@ -70,14 +84,18 @@ function sourceOf(name: string, { found }: TypedColumns): string | undefined {
 /** Whether a line is a pod's part of its instance, where the bill says so. */
 function isSplitLine(columns: TypedColumns): string {
   const operation = sourceOf("line_item_operation", columns);
-  return operation === undefined ? "false" : isSplitSql(`trim(${operation})`);
+  return operation === undefined ? "false" : isSplitSql(operation);
+}
+
+/** What a line is that its amounts go by: the place of a pod's part, or of its type, in a list from 1. */
+function lineKindSql(type: string, columns: TypedColumns): string {
+  const kinds = `[${PART_KINDS.map(sqlText).join(", ")}]`;
+  return `case when ${isSplitLine(columns)} then 1 else list_position(${kinds}, trim(${type})) end`;
 }
 
 /** The same of lines that were made one, by what is kept of them. */
 function isSplitGroup(columns: TypedColumns): string {
-  return sourceOf("line_item_operation", columns) === undefined
-    ? "false"
-    : isSplitSql("trim(line_item_operation)");
+  return sourceOf("line_item_operation", columns) === undefined ? "false" : isSplitSql("line_item_operation");
 }
 
 function partName(place: Part["place"]): string {
@@ -94,7 +112,7 @@ function plainAddends(columns: TypedColumns): readonly Addend[] {
   );
   const parts = [...places].map(([place, same]): Addend => {
     const branches = same.map(
-      ({ role, source }) => `when line_kind = ${sqlText(role.part?.of ?? "")} then ${source}`,
+      ({ role, source }) => `when line_kind = ${PART_KINDS.indexOf(role.part?.of ?? "") + 1} then ${source}`,
     );
     return {
       name: partName(place),
@@ -182,7 +200,7 @@ interface LineColumns {
   readonly selected: readonly string[];
 }
 
-function lineColumns(source: CondenseSource): LineColumns {
+function lineColumns(source: CondenseSource, grouping: Grouping): LineColumns {
   const { columns, needs, spellings } = source;
   const keys: string[] = [];
   const selected: string[] = [];
@@ -200,11 +218,10 @@ function lineColumns(source: CondenseSource): LineColumns {
     addKey("charge_start", start);
     addKey("charge_end", end);
   } else {
-    addKey("start_month", `date_trunc('month', ${start})`);
     selected.push(`${start} as charge_start`, `${end} as charge_end`);
   }
   const tags = columnOf("tags", columns)?.source;
-  if (tags !== undefined) {
+  if (tags !== undefined && grouping === "lines") {
     selected.push(`${tags} as tags`);
     for (const [index, spelling] of spellings.entries()) {
       addKey(tagColumn(index), `map_extract_value(${tags}, ${sqlText(spelling)})`);
@@ -217,13 +234,15 @@ function lineColumns(source: CondenseSource): LineColumns {
  * What is known of a line only with the table of nodes beside it: the node that it is of or is a pod's part of, and its
  * tag keys. A node's own lines are told apart by all of their tags: its pods' idle part has them.
  */
-function nodeColumns({ columns }: CondenseSource): LineColumns {
+function nodeColumns({ columns, needs }: CondenseSource, grouping: Grouping): LineColumns {
+  if (grouping === "pods") return { keys: ["node"], selected: ["parent as node"] };
   const keys: string[] = [];
   const selected: string[] = [];
   const hasNodes = columnOf("node", columns) !== undefined;
   if (hasNodes) {
     keys.push("node");
-    selected.push("case when is_split then parent when is_node then resource end as node");
+    const ofPod = needs.podNodes ? "when is_split then parent " : "";
+    selected.push(`case ${ofPod}when is_node and not is_split then resource end as node`);
   }
   if (columnOf("tags", columns) !== undefined) {
     keys.push("tag_keys");
@@ -235,20 +254,44 @@ function nodeColumns({ columns }: CondenseSource): LineColumns {
   return { keys, selected };
 }
 
-/** What a check may have to look at, beside a line's amounts. */
+/** What a check has to look at, beside a line's amounts. */
 function oddities(columns: TypedColumns): readonly string[] {
   const start = columnOf("start", columns)?.source ?? "";
   const end = columnOf("end", columns)?.source ?? "";
+  const operation = sourceOf("line_item_operation", columns);
   const required = columns.found.filter(isAmount).filter(({ role }) => role.isRequired === true);
-  return [`${end} is null`, `${end} < ${start}`, ...required.map(({ source }) => `${source} is null`)];
+  return [
+    `${end} is null`,
+    `${end} < ${start}`,
+    ...required.map(({ source }) => `${source} is null`),
+    ...(operation === undefined ? [] : [`${isSplitSql(operation)} <> ${isSplitSql(`trim(${operation})`)}`]),
+  ];
 }
 
-/** Groups of alike lines, typed: of the one kind of lines or the other. */
-export function groupsSql(source: CondenseSource, pass: Pass): string {
+/** What leaves a line for the second pass: what is odd, and a charge that does not start in its billing period. */
+function exceptions(columns: TypedColumns): readonly string[] {
+  const start = columnOf("start", columns)?.source ?? "";
+  const type = sourceOf("line_item_line_item_type", columns);
+  const period = (edge: "start" | "end"): string =>
+    sourceOf(`bill_billing_period_${edge}_date`, columns) ??
+    sourceOf(edge === "start" ? "BillingPeriodStart" : "BillingPeriodEnd", columns) ??
+    "null";
+  return [
+    ...oddities(columns),
+    `${start} < ${period("start")}`,
+    `${start} >= ${period("end")}`,
+    ...(type === undefined ? [] : [`line_kind = 1 and ${type} <> 'Usage'`]),
+  ];
+}
+
+/** Groups of alike lines, typed. */
+export function groupsSql(source: CondenseSource, grouping: Grouping, pass: Pass): string {
   const { columns, from } = source;
-  const line = lineColumns(source);
-  const ofNode = nodeColumns(source);
-  const keys = [...line.keys, ...ofNode.keys];
+  const line = lineColumns(source, grouping);
+  const ofNode = nodeColumns(source, grouping);
+  // The plain lines of a group start in one billing period, which is a month.
+  const month = "date_trunc('month', charge_start)";
+  const groupBy = [...line.keys, ...ofNode.keys, "signs", ...(pass === "plain" ? [] : [month])];
   const plain = addendsOf("plain", columns);
   const addends = addendsOf(pass, columns);
   const doubles = plain.filter(({ isDouble }) => isDouble);
@@ -256,13 +299,11 @@ export function groupsSql(source: CondenseSource, pass: Pass): string {
   const type = sourceOf("line_item_line_item_type", columns);
   const node = columnOf("node", columns)?.source;
   const odd = oddities(columns);
-  const unsound =
-    type === undefined ? odd : [...odd, `line_kind = ${sqlText(SPLIT)} and trim(${type}) <> 'Usage'`];
-  const isOther = ["is_unsound", ...doubles.map(({ name }) => isUnsure(name))].join(" or ");
+  const isOther = ["is_exception", ...doubles.map(({ name }) => isUnsure(name))].join(" or ");
   const selected = [
     ...line.selected,
     ...plain.map(({ name, sql }) => `${sql} as ${name}`),
-    `${unsound.join(" or ")} as is_unsound`,
+    `${exceptions(columns).join(" or ")} as is_exception`,
   ];
   if (pass === "other") {
     const infinite = amounts.filter(({ isDouble }) => isDouble).map((one) => `not isfinite(${one.source})`);
@@ -278,18 +319,16 @@ export function groupsSql(source: CondenseSource, pass: Pass): string {
   if (node !== undefined) {
     const resource = sourceOf("line_item_resource_id", columns) ?? "cast(null as varchar)";
     selected.push(`${isSplitLine(columns)} as is_split`, `${node} as parent`, `${resource} as resource`);
-    beside.push("resource in (select node_resource from node) as is_node");
+    if (grouping === "lines") beside.push("resource in (select node_resource from node) as is_node");
   }
-  const kind =
-    type === undefined
-      ? []
-      : [`case when ${isSplitLine(columns)} then ${sqlText(SPLIT)} else trim(${type}) end as line_kind`];
+  const kind = type === undefined ? [] : [`${lineKindSql(type, columns)} as line_kind`];
   const signs = signsSql(addends);
   return `
-    select ${keys.join(", ")}, signs, ${sqlText(pass)} as pass,
+    select ${[...line.keys, ...ofNode.keys].join(", ")}, signs, ${sqlText(pass)} as pass,
+      date_trunc('month', min(charge_start)) as start_month,
       min(charge_start) as first_start, max(charge_start) as last_start, max(charge_end) as last_end,
-      count(*) as x_Lines, ${pass === "other" ? "count_if(is_odd)" : "0"} as odd_lines,
-      ${columnOf("tags", columns) === undefined ? "" : "first(tags) as tags,"}
+      count(*) as x_Lines, ${pass === "other" ? "count_if(is_odd)" : `case when date_trunc('month', min(charge_start)) <> date_trunc('month', max(charge_start)) then 1 else 0 end`} as odd_lines,
+      ${columnOf("tags", columns) === undefined || grouping === "pods" ? "" : "first(tags) as tags,"}
       ${amounts.map((column) => amountOfGroup(column, addends, pass, columns)).join(",\n")}
     from (
       select ${["*", ...ofNode.selected].join(", ")},
@@ -298,12 +337,15 @@ export function groupsSql(source: CondenseSource, pass: Pass): string {
         select ${["*", ...beside].join(",\n")}
         from (
           select ${selected.join(",\n")}
-          from (select ${[...columns.found.map((column) => column.source), ...kind].join(", ")} from ${from})
+          from (
+            select ${[...columns.found.map((column) => column.source), ...kind].join(", ")}
+            from ${from} ${grouping === "pods" ? `where ${isSplitLine(columns)}` : ""}
+          )
         )
       )
       ${pass === "plain" ? "" : `where ${isOther}`}
     )
-    group by ${keys.join(", ")}, signs
+    group by ${groupBy.join(", ")}
     ${pass === "plain" ? "having count(signs) > 0" : ""}`;
 }
 
@@ -336,10 +378,14 @@ function condensedTagsSql(tags: string, spellings: readonly string[]): string {
 }
 
 /**
- * Groups as the lines of a bill, all text. By `node` every node stands for itself and the lines are those of its pods
- * alone, without tags; by `tags` the nodes whose tags are alike are one.
+ * Groups as the lines of a bill, all text. Of pods' lines, nodes whose asked tags are alike stand as one unless each is
+ * to have lines of its own.
  */
-export function condensedSql(source: CondenseSource, by: "node" | "tags"): string {
+export function condensedSql(
+  source: CondenseSource,
+  grouping: Grouping,
+  { eachNode, standsFor }: { readonly eachNode: boolean; readonly standsFor: "line" | "pod" },
+): string {
   const { columns, needs, spellings } = source;
   const selected: string[] = [];
   const groupBy: string[] = [];
@@ -361,7 +407,7 @@ export function condensedSql(source: CondenseSource, by: "node" | "tags"): strin
         else addNothing(name);
         break;
       case "node":
-        addKey(name, by === "tags" && !needs.resources ? "stand_in" : "node_resource");
+        addKey(name, eachNode ? "node_resource" : "stand_in");
         break;
       case "start":
         selected.push(
@@ -376,24 +422,34 @@ export function condensedSql(source: CondenseSource, by: "node" | "tags"): strin
         selected.push(`cast(sum(${name}) as varchar) as ${name}`);
         break;
       case "tags":
-        if (by === "tags") addKey(name, "line_tags");
+        if (grouping === "lines") addKey(name, "line_tags");
         else addNothing(name);
         break;
     }
   }
   for (const name of columns.absent) addNothing(name);
   groupBy.push(...(needs.hours ? ["charge_start", "charge_end"] : ["start_month"]), "signs", "pass");
-  const hasTags = by === "tags" && columnOf("tags", columns) !== undefined;
+  const hasTags = grouping === "lines" && columnOf("tags", columns) !== undefined;
   const hasNodes = columnOf("node", columns) !== undefined;
-  const isSplit = isSplitGroup(columns);
   return `
-    select ${selected.join(",\n")}, sum(x_Lines) as x_Lines
+    select ${selected.join(",\n")}, sum(x_Lines) as x_Lines, ${sqlText(standsFor)} as x_StandsFor
     from (
       select *${hasTags ? `, ${condensedTagsSql("tags", spellings)} as line_tags` : ""}
-      ${hasNodes ? `, case when ${isSplit} then node end as pod_node` : ""}
-      from line_group ${by === "node" ? `where ${isSplit}` : ""}
+      ${hasNodes ? `, case when ${isSplitGroup(columns)} then node end as pod_node` : ""}
+      from ${grouping === "lines" ? "line_group" : "pod_group"}
     ) ${hasNodes ? "left join node on pod_node = node_resource" : ""}
     group by ${groupBy.join(", ")}`;
+}
+
+/** Nodes' tags as lines of a Cost and Usage Report that stand for nothing else. */
+export function parentLinesSql({ columns }: CondenseSource): string {
+  const tags = columnOf("tags", columns) === undefined ? "" : ", node_tags as resource_tags";
+  return `select ${textOrNull("node_resource")} as line_item_resource_id${tags}, 'parent' as x_StandsFor from node`;
+}
+
+/** Whether a group is of pods' lines. */
+export function splitGroupSql({ columns }: CondenseSource): string {
+  return isSplitGroup(columns);
 }
 
 /** Every instance that pods ran on. */

@@ -81,20 +81,19 @@ const parquetColumnsSchema = z.array(z.object({ column_name: z.string(), column_
 
 /** A relation that a bill's SQL reads by its name. */
 export interface BillRelation {
-  readonly name: "cur" | "parent" | "bill" | "pod_line";
+  readonly name: "cur" | "bill" | "pod_line";
   readonly sql: string;
 }
 
 /**
  * The relations of a bill, each after those that it reads: `bill`; before it, for a Cost and Usage Report, its lines as
- * `cur` and the instances of its pods as `parent`; and of `bill` the lines of pods.
+ * `cur`; and of `bill` the lines of pods.
  */
 export function relationsOf(standard: BillKind["standard"], lines: string): readonly BillRelation[] {
   const bill: readonly BillRelation[] =
     standard === "CUR"
       ? [
           { name: "cur", sql: lines },
-          { name: "parent", sql: readSql("cur-parents.sql") },
           { name: "bill", sql: readSql("cur-as-focus.sql") },
         ]
       : [{ name: "bill", sql: lines }];
@@ -193,7 +192,7 @@ function selectText(columns: readonly string[], expressions: ReadonlyMap<string,
   });
   const start =
     expressions.get("ChargePeriodStart") ?? expressions.get("line_item_usage_start_date") ?? "null";
-  return `select ${selected.join(", ")}, 1 as x_Lines, ${textOrNull(start)} as x_LastStart`;
+  return `select ${selected.join(", ")}, 1 as x_Lines, ${textOrNull(start)} as x_LastStart, cast(null as varchar) as x_StandsFor`;
 }
 
 function typeFaults(table: BillTable, columns: ReadonlyMap<string, string>, tags: string): Fault[] {

@@ -1,5 +1,5 @@
 -- A Cost and Usage Report as the FOCUS columns that the report reads. `cur` has the report's columns under their names
--- in CUR 2.0, all text, "no value" as NULL; `parent` the instances of its pods, with their tags. Trino's dialect.
+-- in CUR 2.0, all text, "no value" as NULL. Trino's dialect.
 --
 -- What the invoice asks for is the unblended cost. What the use is worth is the amortized one, by the line's type. Lines
 -- that AWS writes as one and that mean two become two, and what is moved is taken away where it was:
@@ -8,6 +8,9 @@
 --     it bears of the instance's idle part are two lines;
 --   * usage that a savings plan covers is billed at the list price and taken back by a negation that names no resource;
 --     both are billed 0 here, and what is left of the pair, a rounding of AWS's, is a line of its own.
+--
+-- A line as the report has it stands for all that it means. Where alike lines were made one, x_StandsFor says which part
+-- of it each is: `line`, what it costs; `pod`, what a pod takes of its instance; `parent`, an instance's tags.
 with line as (
   select
     cur.*,
@@ -32,6 +35,14 @@ with line as (
       when line_item_usage_type like '%Accelerator-Hours' then 'gpu'
     end as split_resource
   from cur
+),
+parent as (
+  select line_item_resource_id as resource_id, max(resource_tags) as tags
+  from line
+  where not is_split
+    and coalesce(x_StandsFor, 'parent') = 'parent'
+    and line_item_resource_id in (select split_line_item_parent_resource_id from line where is_split)
+  group by line_item_resource_id
 ),
 pair as (
   select
@@ -91,6 +102,7 @@ select
   x_Lines,
   x_LastStart
 from line
+where coalesce(x_StandsFor, 'line') = 'line'
 union all
 select
   '0',
@@ -157,7 +169,7 @@ select
   x_LastStart
 from line
 left join parent on parent.resource_id = line.split_line_item_parent_resource_id
-where is_split and split_idle <> 0
+where is_split and split_idle <> 0 and coalesce(x_StandsFor, 'line') = 'line'
 union all
 select
   '0',
@@ -194,7 +206,7 @@ select
   x_LastStart
 from line
 left join parent on parent.resource_id = line.split_line_item_parent_resource_id
-where is_split and split_used + split_idle <> 0
+where is_split and split_used + split_idle <> 0 and coalesce(x_StandsFor, 'pod') = 'pod'
 union all
 select
   cast(residue as varchar),
