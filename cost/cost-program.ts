@@ -216,7 +216,8 @@ function addUnitCostVerb(cost: Command, parts: EnvironmentParts): void {
         "--job <name>",
         "runtime systemd: the job that scrapes the service; its owner.service without it",
       )
-      .option("--price-per-million <amount>", "what a million calls are sold at: prints the margin"),
+      .option("--price-per-million <amount>", "what a million calls are sold at: prints the margin")
+      .option("--trend", "every billing period of the bill, one beside another"),
     ["table", "json", "csv"],
   )
     .addHelpText(
@@ -226,6 +227,7 @@ Examples:
   $ bedplate cost unit-cost --env prod --input cur/ --month 2026-07 --usage http://127.0.0.1:9090
   $ bedplate cost unit-cost --env prod --env staging --input focus.parquet --usage https://prometheus.example.com \\
       --usage-token-file token --price-per-million 25.00 --format json
+  $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --trend
 
 Exit codes: 0 divided, 2 bad input`,
     )

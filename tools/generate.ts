@@ -13,6 +13,7 @@ import { idleReportSchema } from "../cost/idle/idle-report.ts";
 import { journalSchema } from "../cost/journal/journal.ts";
 import { offHoursSchema } from "../cost/off-hours/off-hours.ts";
 import { showbackSchema } from "../cost/showback/showback.ts";
+import { unitCostTrendSchema } from "../cost/unit-cost/unit-cost-trend.ts";
 import { unitCostSchema } from "../cost/unit-cost/unit-cost.ts";
 import { costVarianceSchema } from "../cost/variance/cost-variance.ts";
 import { allocationRulesSchema } from "../cost/allocation/allocation-rules.ts";
@@ -53,6 +54,7 @@ const CONTRACTS = [
   { file: "idle-report", schema: idleReportSchema, io: "output" },
   { file: "off-hours", schema: offHoursSchema, io: "output" },
   { file: "unit-cost", schema: unitCostSchema, io: "output" },
+  { file: "unit-cost-trend", schema: unitCostTrendSchema, io: "output" },
   { file: "right-sizing", schema: rightSizeReportSchema, io: "output" },
   { file: "commitments", schema: commitmentsSchema, io: "input" },
 ] as const;

@@ -1,15 +1,23 @@
+import type { Environment } from "../../components/environment/environment-spec.ts";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
 import { buildCostReport } from "../report/build-cost-report.ts";
+import type { CostReport, CurrencyReport } from "../report/cost-report.ts";
 import { reportKey } from "../report/report-key.ts";
 import { checkedMonth, writeOut } from "../report/run-report.ts";
-import { openPrometheus } from "../right-size/prometheus-api.ts";
+import { openPrometheus, type PrometheusApi } from "../right-size/prometheus-api.ts";
 import { currencyOf, onlyMonthOf } from "../variance/build-cost-variance.ts";
 import { buildUnitCost, type CountedEnvironment } from "./build-unit-cost.ts";
 import { matchersOf, readToolCalls } from "./read-tool-calls.ts";
 import { renderUnitCostCsv, renderUnitCostTable } from "./render-unit-cost.ts";
 import type { UnitCost } from "./unit-cost.ts";
+import {
+  buildUnitCostTrend,
+  renderUnitCostTrendCsv,
+  renderUnitCostTrendTable,
+  type UnitCostTrend,
+} from "./unit-cost-trend.ts";
 
 export interface UnitCostOptions {
   readonly env: readonly string[];
@@ -22,6 +30,7 @@ export interface UnitCostOptions {
   readonly histogram: string;
   readonly job?: string;
   readonly pricePerMillion?: string;
+  readonly trend?: boolean;
   readonly format: "table" | "json" | "csv";
   readonly out?: string;
 }
@@ -32,11 +41,20 @@ const RENDERERS: Readonly<Record<UnitCostOptions["format"], (unitCost: UnitCost)
   csv: renderUnitCostCsv,
 };
 
+const TREND_RENDERERS: Readonly<Record<UnitCostOptions["format"], (trend: UnitCostTrend) => string>> = {
+  table: renderUnitCostTrendTable,
+  json: (trend) => `${JSON.stringify(trend, null, 2)}\n`,
+  csv: renderUnitCostTrendCsv,
+};
+
 /** Both go into PromQL as they are. */
-function checkNames({ by, histogram, pricePerMillion }: UnitCostOptions): void {
+function checkNames({ by, histogram, pricePerMillion, month, trend }: UnitCostOptions): void {
   const faults: Fault[] = [];
   if (!/^[a-zA-Z_][a-zA-Z0-9_]{0,99}$/.test(by)) {
     faults.push({ path: "--by", message: `"${by}" is no name of a label, as tool is` });
+  }
+  if (trend === true && month !== undefined) {
+    faults.push({ path: "--month", message: "is one billing period, and --trend is of all" });
   }
   if (by === "outcome")
     faults.push({ path: "--by", message: "an outcome is counted already, as failed calls" });
@@ -49,21 +67,29 @@ function checkNames({ by, histogram, pricePerMillion }: UnitCostOptions): void {
   if (faults.length > 0) throw new InputError("command line", faults);
 }
 
-/** `bedplate cost unit-cost`: 0. The calls are those of the days that the bill has charges of. */
-export async function runUnitCost(
-  options: UnitCostOptions,
-  { loadEnvironment }: EnvironmentParts,
-): Promise<ExitCode> {
-  checkNames(options);
-  const month = checkedMonth(options.month);
-  const environments = await Promise.all([...new Set(options.env)].map(loadEnvironment));
-  const api = await openPrometheus(options.usage, options.usageTokenFile);
+interface UnitCostQuestion {
+  readonly options: UnitCostOptions;
+  readonly environments: readonly Environment[];
+  readonly api: PrometheusApi;
+}
+
+/** The bill's part in the environments' currency; all of its billing periods where no month is named. */
+async function readReport(
+  { options, environments }: UnitCostQuestion,
+  month: string | undefined,
+): Promise<{ readonly report: CostReport; readonly currency: CurrencyReport }> {
   const key = reportKey("environment", options.tagKey);
   const report = await buildCostReport({ input: options.input, key, month });
   const currency = currencyOf(
     report,
     environments.map(({ budget }) => budget.currency),
   );
+  return { report, currency };
+}
+
+async function readUnitCost(question: UnitCostQuestion, month: string | undefined): Promise<UnitCost> {
+  const { options, environments, api } = question;
+  const { report, currency } = await readReport(question, month);
   onlyMonthOf(currency);
   const counted: CountedEnvironment[] = [];
   for (const environment of environments) {
@@ -75,13 +101,37 @@ export async function runUnitCost(
     });
     counted.push({ environment, calls });
   }
-  const unitCost = buildUnitCost({
+  return buildUnitCost({
     report,
     environments: counted,
     by: options.by,
     source: api.source,
     pricePerMillionCalls: options.pricePerMillion,
   });
-  await writeOut(RENDERERS[options.format](unitCost), options.out);
+}
+
+async function readTrend(question: UnitCostQuestion): Promise<UnitCostTrend> {
+  const { currency } = await readReport(question, undefined);
+  const months = [...new Set(currency.lines.map(({ BillingMonth }) => BillingMonth))].toSorted();
+  const unitCosts: UnitCost[] = [];
+  for (const month of months) unitCosts.push(await readUnitCost(question, month));
+  return buildUnitCostTrend(unitCosts);
+}
+
+/** `bedplate cost unit-cost`: 0. The calls are those of the days that the bill has charges of. */
+export async function runUnitCost(
+  options: UnitCostOptions,
+  { loadEnvironment }: EnvironmentParts,
+): Promise<ExitCode> {
+  checkNames(options);
+  const month = checkedMonth(options.month);
+  const environments = await Promise.all([...new Set(options.env)].map(loadEnvironment));
+  const api = await openPrometheus(options.usage, options.usageTokenFile);
+  const question = { options, environments, api };
+  const text =
+    options.trend === true
+      ? TREND_RENDERERS[options.format](await readTrend(question))
+      : RENDERERS[options.format](await readUnitCost(question, month));
+  await writeOut(text, options.out);
   return EXIT_CODE.asWanted;
 }

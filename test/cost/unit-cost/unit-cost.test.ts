@@ -10,6 +10,12 @@ import type { PrometheusApi } from "../../../cost/right-size/prometheus-api.ts";
 import { buildUnitCost } from "../../../cost/unit-cost/build-unit-cost.ts";
 import { type CountedCalls, readToolCalls } from "../../../cost/unit-cost/read-tool-calls.ts";
 import { renderUnitCostTable } from "../../../cost/unit-cost/render-unit-cost.ts";
+import {
+  buildUnitCostTrend,
+  renderUnitCostTrendCsv,
+  renderUnitCostTrendTable,
+  unitCostTrendSchema,
+} from "../../../cost/unit-cost/unit-cost-trend.ts";
 import { type UnitCost, unitCostSchema } from "../../../cost/unit-cost/unit-cost.ts";
 import { InputError } from "../../../host-tuning/errors.ts";
 import { describeWith } from "../../helpers/needs.ts";
@@ -53,6 +59,14 @@ function usage(name: string, cost: string, day: string): CurRow {
     },
     tags: { user_environment: name },
   };
+}
+
+function inJune(row: CurRow): CurRow {
+  const columns = Object.entries(row.columns).map(([name, value]) => [
+    name,
+    value.replace(/^2026-07/, "2026-06").replace(/^2026-08/, "2026-07"),
+  ]);
+  return { ...row, columns: Object.fromEntries(columns) };
 }
 
 async function reportOf(rows: readonly CurRow[]): Promise<CostReport> {
@@ -217,6 +231,37 @@ describe("readToolCalls()", () => {
   });
 });
 
+describe("buildUnitCostTrend()", () => {
+  const month = async (rows: readonly CurRow[], calls: number, watchedDays = 1): Promise<UnitCost> => {
+    const counted = [{ key: "search", calls, failedCalls: 0, toolSeconds: 1 }];
+    return unitCostOf(await reportOf(rows), [{ name: "dev", rows: calls === 0 ? [] : counted, watchedDays }]);
+  };
+
+  it("puts months in order with the change of what a million calls cost", async () => {
+    const july = await month([usage("dev", "30", "01")], 1_000_000);
+    const june = await month([inJune(usage("dev", "20", "01"))], 1_000_000);
+    const trend = unitCostTrendSchema.parse(buildUnitCostTrend([july, june]));
+    expect(trend.environments[0]?.points).toMatchObject([
+      { month: "2026-06", calls: 1_000_000, costPerMillionCalls: "20.00", changePercent: null },
+      { month: "2026-07", calls: 1_000_000, costPerMillionCalls: "30.00", changePercent: "50.0" },
+    ]);
+    expect(renderUnitCostTrendTable(trend)).toMatch(/^2026-07 +1,000,000 +30\.00 +30\.00 +\+50\.0 %$/m);
+    expect(renderUnitCostTrendCsv(trend)).toContain(
+      "dev,payments,2026-07,USD,1000000,30.00,30.00,false,50.0\r\n",
+    );
+  });
+
+  it("never compares with a month that is half known or without calls", async () => {
+    const july = await month([usage("dev", "30", "01")], 1_000_000);
+    for (const june of [
+      await month([inJune(usage("dev", "20", "01"))], 500_000, 0),
+      await month([inJune(usage("dev", "20", "01"))], 0),
+    ]) {
+      expect(buildUnitCostTrend([june, july]).environments[0]?.points[1]?.changePercent).toBeNull();
+    }
+  });
+});
+
 const DAY = Date.parse("2026-07-01T00:00:00Z") / 1000;
 const SCRAPE_SECONDS = 300;
 
@@ -284,6 +329,21 @@ describeWith(PROMETHEUS, "bedplate cost unit-cost, from a real Prometheus", () =
         ],
       },
     ]);
+  });
+
+  it("asks for every billing period of the bill with --trend, and for one not", async () => {
+    const bill = [usage("dev", "100", "01"), inJune(usage("dev", "50", "01"))];
+    const { exitCode, stdout, stderr } = await run(bill, "--trend", "--json");
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    const { environments, months } = unitCostTrendSchema.parse(JSON.parse(stdout));
+    expect(environments[0]?.points).toMatchObject([
+      { month: "2026-06", calls: 0, costPerMillionCalls: null, isUpperBound: true },
+      { month: "2026-07", calls: 3456, costPerMillionCalls: "28935.19", changePercent: null },
+    ]);
+    expect(months.map(({ environments: [dev0] }) => dev0?.costRounded)).toEqual(["50.00", "100.00"]);
+    const both = await run(bill, "--trend", "--month", "2026-07");
+    expect(both).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(both.stderr).toContain("--month: is one billing period");
   });
 
   it("splits by another label, and bounds what it did not watch", async () => {
