@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { copyFile, mkdir, open, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, open } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -14,7 +14,7 @@ import { makeSshKeys, pinHostKey } from "./ssh-client.ts";
 import { LocalVmError } from "./vm-error.ts";
 import type { LocalVmSpec } from "./vm-spec.ts";
 import type { Accelerator } from "./vm-state.ts";
-import { type VmRecord, writeRecord } from "./vm-store.ts";
+import { emptyStateDir, type VmRecord, writeRecord } from "./vm-store.ts";
 
 const PORT_ATTEMPTS = 5;
 
@@ -90,8 +90,7 @@ export async function makeVm(
   image: VmImage,
   accelerator: Accelerator,
 ): Promise<VmRecord> {
-  for (const name of await readdir(stateDir))
-    await rm(join(stateDir, name), { recursive: true, force: true });
+  await emptyStateDir(stateDir);
   const [sshPort = 0, servicePort = 0] = await pickFreePorts(2);
   const record: VmRecord = {
     formatVersion: 1,

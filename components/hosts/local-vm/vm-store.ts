@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import type { HostReport } from "../../../host-tuning/report/host-report.ts";
@@ -18,6 +18,7 @@ export function defaultStateDir(name: string): string {
 }
 
 const RECORD = "vm.json";
+const OWNER = "owner";
 
 const vmRecordSchema = z.object({
   formatVersion: z.literal(1),
@@ -59,7 +60,7 @@ export async function removeRecord(stateDir: string): Promise<void> {
  * @throws {LocalVmError} VM_TAKEN when it is another's
  */
 export async function claimStateDir(stateDir: string, owner: string): Promise<void> {
-  const path = join(stateDir, "owner");
+  const path = join(stateDir, OWNER);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   try {
     await writeFile(path, `${owner}\n`, { flag: "wx" });
@@ -75,6 +76,12 @@ export async function claimStateDir(stateDir: string, owner: string): Promise<vo
       );
     }
   }
+}
+
+/** Removes everything of a VM from its folder but whose it is: a machine that is made anew has the same owner. */
+export async function emptyStateDir(stateDir: string): Promise<void> {
+  for (const name of await readdir(stateDir))
+    if (name !== OWNER) await rm(join(stateDir, name), { recursive: true, force: true });
 }
 
 /** Where the agent's report of a VM's last boot is kept. */

@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { localPoolSchema } from "../../../components/environment/environment-spec.ts";
 import { localVmSpecOf } from "../../../components/hosts/local-vm-spec-of.ts";
-import { claimStateDir } from "../../../components/hosts/local-vm/vm-store.ts";
+import { claimStateDir, emptyStateDir } from "../../../components/hosts/local-vm/vm-store.ts";
 import { BedplateProvider } from "../../../components/provider/bedplate-provider.ts";
 import { LocalVmResource, MachineNotReady } from "../../../components/provider/local-vm-provider.ts";
 
@@ -149,6 +149,8 @@ describe("LocalVm create", () => {
 
   test("fails where the machine of that name is another stack's, and leaves that alone", async () => {
     await claimStateDir(path.join(folder, "lab-0"), "bedplate/lab");
+    // As it is when that machine is made, and when it is made anew.
+    await emptyStateDir(path.join(folder, "lab-0"));
     const refused = resource.create(URN, checked(), AbortSignal.timeout(30_000));
     // A machine that is not made: the engine must not keep it in its state, and destroy the other's with it.
     await expect(refused).rejects.toSatisfy((error) => !(error instanceof MachineNotReady));
