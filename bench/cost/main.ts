@@ -1,16 +1,18 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { execa } from "execa";
 import * as z from "zod";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
+import { AMOUNTS } from "./amounts.ts";
 import { type Spread, ratioSpreadOf, spreadOf } from "../agent/spread.ts";
 
 /**
- * What a report on a month of a large organization costs beside DuckDB's plain sum of the same columns. The report is
- * the command as a person runs it: it hashes the files, checks every line, splits, amortizes and balances. Both run as
- * programs of their own, one after the other in every round.
+ * What a report on a month of a large organization costs beside DuckDB's plain sum of the same columns, beside its sum of
+ * the amounts alone, beside a streaming JavaScript reader and beside a dataframe. The report is the command as a person
+ * runs it: it hashes the files, checks every line, splits, amortizes and balances; the others add doubles. Each runs as a
+ * program of its own, one after the other in every round.
  */
 
 const measurementSchema = z.strictObject({
@@ -19,7 +21,16 @@ const measurementSchema = z.strictObject({
   peakMemoryKiB: z.number(),
 });
 type Measurement = z.output<typeof measurementSchema>;
-type Side = "report" | "sum";
+type Side = "report" | "columns" | "amounts" | "stream" | "dataframe";
+type Measured = Record<keyof Measurement, Spread>;
+
+const NAMES: Readonly<Record<Side, string>> = {
+  report: "report",
+  columns: "DuckDB, the same columns",
+  amounts: "DuckDB, amounts alone",
+  stream: "hyparquet, amounts alone",
+  dataframe: "polars, amounts alone",
+};
 
 const reportSchema = z.object({
   source: z.object({ lines: z.int(), bytes: z.int() }),
@@ -27,6 +38,9 @@ const reportSchema = z.object({
     z.object({ balance: z.object({ balanced: z.literal(true), bill: z.object({ billed: z.string() }) }) }),
   ]),
 });
+
+/** A month's run replaces the one of as many lines. */
+const resultSchema = z.object({ runs: z.array(z.looseObject({ lines: z.int() })) });
 
 const SHOWN = { wallMillis: "wall", cpuMillis: "CPU", peakMemoryKiB: "memory" } as const;
 const KEYS = Object.keys(SHOWN) as (keyof Measurement)[];
@@ -43,6 +57,8 @@ interface Options {
   readonly rows: number;
   readonly rounds: number;
   readonly input?: string;
+  readonly python?: string;
+  readonly stream: boolean;
   readonly save?: boolean;
 }
 
@@ -60,25 +76,58 @@ async function measured(scratch: string, program: readonly string[]): Promise<Me
   return parseContract(measurementSchema, JSON.parse(await readFile(file, "utf8")), file);
 }
 
+/** What a side is told: where the bill is, where its sum goes, where its measurement. */
+interface Task {
+  readonly bill: string;
+  readonly out: string;
+  readonly scratch: string;
+}
+
+async function measuredDataframe(python: string, { bill, out, scratch }: Task): Promise<Measurement> {
+  const file = path.join(scratch, "measurement.json");
+  await execa(python, ["bench/cost/dataframe_sum.py", bill, out, file, ...AMOUNTS], {
+    cwd: ROOT,
+    timeout: LIMIT_MILLIS,
+  });
+  return parseContract(measurementSchema, JSON.parse(await readFile(file, "utf8")), file);
+}
+
+async function run(side: Side, task: Task, python: string): Promise<Measurement> {
+  if (side === "dataframe") return await measuredDataframe(python, task);
+  const { bill, out, scratch } = task;
+  const programs: Readonly<Record<Exclude<Side, "dataframe">, readonly string[]>> = {
+    report: ["cli/bedplate.ts", "cost", "report", "--input", bill, "--format", "json", "--out", out],
+    columns: ["bench/cost/bare-sum.ts", bill, out, "columns"],
+    amounts: ["bench/cost/bare-sum.ts", bill, out, "amounts"],
+    stream: ["bench/cost/stream-sum.ts", bill, out],
+  };
+  return await measured(scratch, programs[side]);
+}
+
+function text(key: keyof Measurement, { median }: Spread): string {
+  return key === "peakMemoryKiB" ? `${Math.round(median / 1024)} MiB` : `${(median / 1000).toFixed(1)} s`;
+}
+
 function render(
   lines: number,
   bytes: number,
   rounds: number,
-  sides: Readonly<Record<Side | "ratio", Record<keyof Measurement, Spread>>>,
+  sides: ReadonlyMap<Side, Measured>,
+  ratios: ReadonlyMap<Side, Measured>,
 ): string {
+  const rows = [...sides].map(([side, spreads]) => {
+    const ratio = ratios.get(side);
+    const cells = KEYS.map((key) => `${SHOWN[key]} ${text(key, spreads[key])}`.padEnd(18));
+    const times = ratio === undefined ? "" : `report's CPU is ${ratio.cpuMillis.median.toFixed(2)} times`;
+    return `  ${NAMES[side].padEnd(26)}${cells.join("")}${times}`;
+  });
   return [
-    `${lines} lines, ${Math.round(bytes / 2 ** 20)} MiB of Parquet, median of ${rounds} rounds`,
-    ...KEYS.map((key) => {
-      const isMemory = key === "peakMemoryKiB";
-      const scaled = ({ median }: Spread) =>
-        `${(median / (isMemory ? 1024 : 1000)).toFixed(1)} ${isMemory ? "MiB" : "s"}`;
-      const { median, min, max } = sides.ratio[key];
-      return `  ${SHOWN[key].padEnd(7)} report ${scaled(sides.report[key])}, sum ${scaled(sides.sum[key])}: ${median.toFixed(2)} times (${min.toFixed(2)} to ${max.toFixed(2)})`;
-    }),
+    `${lines} lines, ${Math.round(bytes / 2 ** 20)} MiB of Parquet, median of ${rounds} ${rounds === 1 ? "round" : "rounds"}`,
+    ...rows,
   ].join("\n");
 }
 
-async function bench({ rows, rounds, input, save }: Options): Promise<void> {
+async function bench({ rows, rounds, input, python, stream, save }: Options): Promise<void> {
   const scratch = await mkdtemp(path.join(tmpdir(), "bedplate-bench-cost-"));
   try {
     const bill = input ?? path.join(scratch, "bill");
@@ -101,40 +150,42 @@ async function bench({ rows, rounds, input, save }: Options): Promise<void> {
         bill,
       );
     }
-    const reportFile = path.join(scratch, "report.json");
-    const sumFile = path.join(scratch, "sum.txt");
-    const measurements: Record<Side, Measurement[]> = { report: [], sum: [] };
+    const sides: readonly Side[] = [
+      "columns",
+      "report",
+      "amounts",
+      ...(stream ? (["stream"] as const) : []),
+      ...(python === undefined ? [] : (["dataframe"] as const)),
+    ];
+    const outOf = (side: Side): string => path.join(scratch, `${side}.out`);
+    const measurements = new Map<Side, Measurement[]>(sides.map((side) => [side, []]));
+    const [loadAtStart] = loadavg();
     for (let round = 1; round <= rounds; round += 1) {
-      const report = [
-        "cli/bedplate.ts",
-        "cost",
-        "report",
-        "--input",
-        bill,
-        "--format",
-        "json",
-        "--out",
-        reportFile,
-      ];
-      measurements.sum.push(await measured(scratch, ["bench/cost/bare-sum.ts", bill, sumFile]));
-      measurements.report.push(await measured(scratch, report));
-      process.stderr.write(`round ${round} of ${rounds}\n`);
+      for (const side of sides) {
+        const taken = await run(side, { bill, out: outOf(side), scratch }, python ?? "");
+        measurements.get(side)?.push(taken);
+        process.stderr.write(`round ${round} of ${rounds}: ${NAMES[side]}\n`);
+      }
     }
-    const { source, currencies } = reportSchema.parse(JSON.parse(await readFile(reportFile, "utf8")));
+    const { source, currencies } = reportSchema.parse(JSON.parse(await readFile(outOf("report"), "utf8")));
     const billed = Number(currencies[0].balance.bill.billed);
-    const sum = Number(await readFile(sumFile, "utf8"));
-    if (Math.abs(billed - sum) > Math.abs(sum) * LARGEST_DIFFERENCE) {
-      throw new Error(`The report is of ${billed} and the plain sum of ${sum}: not the same lines`);
+    for (const side of sides.filter((one) => one !== "report")) {
+      const sum = Number(await readFile(outOf(side), "utf8"));
+      if (Math.abs(billed - sum) > Math.abs(sum) * LARGEST_DIFFERENCE) {
+        throw new Error(`The report is of ${billed} and ${NAMES[side]} of ${sum}: not the same lines`);
+      }
     }
+    const column = (side: Side, key: keyof Measurement) =>
+      (measurements.get(side) ?? []).map((one) => one[key]);
     const over = (spread: (key: keyof Measurement) => Spread) =>
-      Object.fromEntries(KEYS.map((key) => [key, spread(key)])) as Record<keyof Measurement, Spread>;
-    const column = (side: Side, key: keyof Measurement) => measurements[side].map((one) => one[key]);
-    const sides = {
-      report: over((key) => spreadOf(column("report", key))),
-      sum: over((key) => spreadOf(column("sum", key))),
-      ratio: over((key) => ratioSpreadOf(column("report", key), column("sum", key))),
-    };
-    process.stdout.write(`${render(source.lines, source.bytes, rounds, sides)}\n`);
+      Object.fromEntries(KEYS.map((key) => [key, spread(key)])) as Measured;
+    const spreads = new Map(sides.map((side) => [side, over((key) => spreadOf(column(side, key)))]));
+    const ratios = new Map(
+      sides
+        .filter((side) => side !== "report")
+        .map((side) => [side, over((key) => ratioSpreadOf(column("report", key), column(side, key)))]),
+    );
+    process.stdout.write(`${render(source.lines, source.bytes, rounds, spreads, ratios)}\n`);
     if (save !== true) return;
     const machine = {
       node: process.version,
@@ -148,9 +199,14 @@ async function bench({ rows, rounds, input, save }: Options): Promise<void> {
       lines: source.lines,
       bytes: source.bytes,
       rounds,
-      ...sides,
+      loadAverage: { atStart: loadAtStart, atEnd: loadavg()[0] },
+      sides: Object.fromEntries(spreads),
+      reportToOther: Object.fromEntries(ratios),
     };
-    await writeFile(RESULT, `${JSON.stringify(kept, null, 2)}\n`);
+    const { runs } = resultSchema.parse(JSON.parse(await readFile(RESULT, "utf8")));
+    const others = runs.filter((other) => other.lines !== kept.lines);
+    const all = [...others, kept].toSorted((a, b) => b.lines - a.lines);
+    await writeFile(RESULT, `${JSON.stringify({ runs: all }, null, 2)}\n`);
     process.stderr.write(`kept in ${path.relative(process.cwd(), RESULT)}\n`);
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -166,19 +222,24 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 }
 
 await new Command("bench:cost")
-  .description("what a report on a large month costs, as a ratio to DuckDB's plain sum of the same columns")
+  .description(
+    "what a report on a large month costs, as a ratio to DuckDB's plain sum of the same columns and to others",
+  )
   .option("--rows <count>", "lines of the generated month", wholeNumber(1000, 1_000_000_000), 40_000_000)
   .option("--input <folder>", "a generated CUR 2.0 month in Parquet that is there already")
   .option("--rounds <count>", "measured rounds", wholeNumber(1, 100), 3)
+  .option("--python <program>", "a Python that has polars, for the dataframe; left out otherwise")
+  .option("--no-stream", "without the JavaScript reader, which takes minutes")
   .option("--save", "keep the result in bench/cost/result.json")
   .addHelpText(
     "after",
     `
-40 million lines take 3 GB below the system's temporary folder, and some minutes to generate.
+40 million lines take 3 GB below the system's temporary folder, some minutes to generate, and some more for the
+JavaScript reader. For the dataframe: python3 -m venv DIR && DIR/bin/pip install polars==2.1.0
 
 Examples:
   $ npm run bench:cost -- --rows 1000000
-  $ npm run bench:cost -- --save`,
+  $ npm run bench:cost -- --python DIR/bin/python --save`,
   )
   .action(bench)
   .parseAsync();
