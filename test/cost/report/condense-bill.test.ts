@@ -122,4 +122,32 @@ describe("condenseBill()", () => {
       }
     },
   );
+
+  it("adds amounts of more digits, late charges and untidy text to what it is line by line", async () => {
+    const out = path.join(folder, "odd");
+    const month = { kind: "cur2", rows: 3000, seed: 12, month: "2026-02", deliveries: 1 } as const;
+    await generateMonth({ ...month, format: "parquet", out });
+    const typed = path.join(folder, "odd-typed.parquet");
+    const text = path.join(folder, "odd-text.parquet");
+    const duckdb = await DuckDBInstance.create(":memory:");
+    try {
+      const connection = await duckdb.connect();
+      await connection.run(
+        `create table line as select * replace (
+           case when number % 7 = 0 and abs(line_item_unblended_cost) < 100
+             then (line_item_unblended_cost * 1e13 + 123) / 1e13 else line_item_unblended_cost end as line_item_unblended_cost,
+           case when number % 5 = 0 then line_item_usage_start_date - interval 40 day else line_item_usage_start_date end as line_item_usage_start_date,
+           case when number % 3 = 0 then ' ' || line_item_line_item_type || ' ' else line_item_line_item_type end as line_item_line_item_type
+         ) from (select *, row_number() over () as number from '${out}/**/*.parquet')`,
+      );
+      await connection.run(`copy (from line) to '${typed}' (format parquet)`);
+      // Read line by line: an amount that is text has to be looked at.
+      const asText =
+        "cast(cast(cast(line_item_unblended_cost as varchar) as decimal(38, 15)) as varchar) as line_item_unblended_cost";
+      await connection.run(`copy (select * replace (${asText}) from line) to '${text}' (format parquet)`);
+    } finally {
+      duckdb.closeSync();
+    }
+    expect(await reportOf(typed, {})).toEqual(await reportOf(text, {}));
+  });
 });
