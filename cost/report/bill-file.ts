@@ -59,23 +59,39 @@ async function readFormat(source: string, bytes: number): Promise<BillFile["form
   }
 }
 
+const DIGEST_BUFFER_BYTES = 1024 * 1024;
+
+/** One buffer for the whole file: a stream's chunks would pile up until they are collected. */
+async function digestOf(source: string): Promise<string> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.alloc(DIGEST_BUFFER_BYTES);
+  const handle = await open(source);
+  try {
+    while (true) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 /**
  * Reads the file once to its end: its digest, and for gzip the plain text. DuckDB would read gzip itself, but it checks
  * neither the checksum nor that the stream is whole (a file cut short gave a smaller bill without a word), so it is
  * unpacked here where both are checked.
  */
 async function readThrough(source: string, unpackTo: string | undefined): Promise<string> {
+  if (unpackTo === undefined) return await digestOf(source);
   const hash = createHash("sha256");
   const counted = new PassThrough();
   counted.on("data", (chunk: Buffer) => hash.update(chunk));
-  if (unpackTo === undefined) await pipeline(createReadStream(source), counted);
-  else {
-    try {
-      await pipeline(createReadStream(source), counted, createGunzip(), createWriteStream(unpackTo));
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : "not readable";
-      throw wholeFileFault(source, `is gzip that is cut short or damaged: ${why}`, cause);
-    }
+  try {
+    await pipeline(createReadStream(source), counted, createGunzip(), createWriteStream(unpackTo));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : "not readable";
+    throw wholeFileFault(source, `is gzip that is cut short or damaged: ${why}`, cause);
   }
   return hash.digest("hex");
 }

@@ -134,9 +134,13 @@ function parquetText(name: string, type: string): string {
   return `cast(${sqlName(name)} as varchar)`;
 }
 
+/** A folder's name is no column of the bill, though DuckDB would read one out of `BILLING_PERIOD=2026-07/`. */
+function parquetSql(paths: readonly string[]): string {
+  return `read_parquet([${paths.join(", ")}], hive_partitioning = false)`;
+}
+
 async function parquetTable(database: BillDatabase, file: BillFile): Promise<BillTable> {
-  // A folder's name is no column of the bill, though DuckDB would read one out of `BILLING_PERIOD=2026-07/`.
-  const from = `read_parquet(${sqlText(file.readablePath)}, hive_partitioning = false)`;
+  const from = parquetSql([sqlText(file.readablePath)]);
   const described = parquetColumnsSchema.parse(await database.rows(`describe select * from ${from}`));
   const types = new Map(described.map((column) => [column.column_name, column.column_type]));
   return {
@@ -267,6 +271,26 @@ function joined(layouts: readonly FileLayout[]): OpenBill | undefined {
   };
 }
 
+/** The lines of all files. Parquet files of the same columns are one table: a plan of many is large and slow to make. */
+function linesOfFiles(bill: Bill, layouts: readonly FileLayout[]): string {
+  const files = layouts.map((layout, index) => ({ layout, file: bill.files[index] }));
+  const alike = Map.groupBy(files, ({ layout: { select, columns, table }, file }) =>
+    JSON.stringify([
+      select,
+      [...columns.values()].map(table.type),
+      file?.format === "parquet" || file?.source,
+    ]),
+  );
+  return [...alike.values()]
+    .map((same) => {
+      const [first] = same;
+      const paths = same.flatMap(({ file }) => (file === undefined ? [] : [sqlText(file.readablePath)]));
+      const from = same.length === 1 ? first?.layout.table.strict : parquetSql(paths);
+      return `${first?.layout.select} from ${from}`;
+    })
+    .join(" union all ");
+}
+
 /**
  * Finds out what a bill is and opens it as the view `bill`: the columns that the report reads, by their names in FOCUS.
  * The view `lenient_0` and its siblings have the columns of each file, before they mean anything.
@@ -292,7 +316,7 @@ export async function openBill(
   for (const [index, { select, table }] of layouts.entries()) {
     await database.run(`create view lenient_${index} as ${select} from ${table.lenient}`);
   }
-  const files = layouts.map(({ select, table }) => `${select} from ${table.strict}`).join(" union all ");
+  const files = linesOfFiles(bill, layouts);
   for (const { name, sql } of relationsOf(opened.kind.standard, files)) {
     await database.run(`create view ${name} as ${sql}`);
   }
