@@ -17,7 +17,7 @@ import { ArtifactBucket, artifactKey } from "./artifact-bucket.ts";
 import { type AwsAccount, readAwsAccount } from "./aws-account.ts";
 import { AwsHosts } from "./aws-hosts.ts";
 import { EnvironmentKey } from "./environment-key.ts";
-import { type Within, hostImage } from "./host-image.ts";
+import { PublishedImages, type Within, hostImage } from "./host-image.ts";
 import { HostRole, type HostRoleArgs } from "./host-role.ts";
 import { type LiveInstanceType, confirmLeaders, offeredIn } from "./live-instance-types.ts";
 import { LogBucket } from "./log-bucket.ts";
@@ -55,6 +55,7 @@ interface Shared {
   readonly account: pulumi.Output<AwsAccount>;
   /** What the account can have. Behind a function: an output's value is searched at each thing that is made from it. */
   readonly offered: pulumi.Output<() => Catalogue>;
+  readonly published: PublishedImages;
   readonly bucket: ArtifactBucket;
   readonly hostRole: HostRoleArgs;
   readonly within: Within;
@@ -111,7 +112,8 @@ export class AwsHostPools extends pulumi.ComponentResource {
       const catalogue = offeredIn(loadCatalogue(region), found);
       return () => catalogue;
     });
-    const shared = { args, account, offered, bucket, hostRole, within };
+    const published = new PublishedImages(within);
+    const shared = { args, account, offered, published, bucket, hostRole, within };
     const nodes = spec === undefined ? undefined : this.#makeCluster(name, spec, shared);
     this.hosts = [...this.#makePlainHosts(name, shared), ...(nodes?.hosts ?? [])];
     this.cluster = nodes?.access;
@@ -119,7 +121,7 @@ export class AwsHostPools extends pulumi.ComponentResource {
   }
 
   #makePlainHosts(name: string, shared: Shared): readonly Hosts[] {
-    const { args, hostRole, within } = shared;
+    const { args, published, hostRole, within } = shared;
     const { environment, config, tags } = args;
     const pools = args.pools.filter(({ pool }) => !isNodePool(pool));
     if (pools.length === 0) return [];
@@ -128,7 +130,7 @@ export class AwsHostPools extends pulumi.ComponentResource {
     return pools.map((planned) => {
       const { pool } = planned;
       const hostsName = `${name}-${pool.name}`;
-      const imageId = hostImage(hostsName, { pool, amiId: config.amiId, tags }, within);
+      const imageId = hostImage(hostsName, { pool, published, amiId: config.amiId, tags }, within);
       return new AwsHosts(
         hostsName,
         {
@@ -147,7 +149,7 @@ export class AwsHostPools extends pulumi.ComponentResource {
     spec: ClusterSpec,
     shared: Shared,
   ): { readonly hosts: readonly Hosts[]; readonly access: ClusterAccess } {
-    const { args, account, hostRole, within } = shared;
+    const { args, account, published, hostRole, within } = shared;
     const { environment } = args;
     const administrators = args.config.clusterAdministrators ?? [];
     const clusterArgs = { environment, spec, account, administrators, hostRole };
@@ -156,7 +158,9 @@ export class AwsHostPools extends pulumi.ComponentResource {
       const { pool } = planned;
       if (!isNodePool(pool)) return [];
       const common = this.#commonOf(planned, shared, joins.cluster.details);
-      return [makeEksNodes(`${name}-${pool.name}`, { ...common, environment, pool, joins }, within)];
+      return [
+        makeEksNodes(`${name}-${pool.name}`, { ...common, environment, pool, joins, published }, within),
+      ];
     });
     const addons = completeNodeCluster(name, joins, clusterArgs, hosts, within);
     const { cluster } = joins;

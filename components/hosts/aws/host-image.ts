@@ -16,8 +16,34 @@ export function imageParameter({ architecture, gpus }: Pick<HostNeeds, "architec
     : `/aws/service/deeplearning/ami/${architecture}/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id`;
 }
 
+/** A place in the environment, and the account's provider beside it: the parent has made it, and does not hand it on. */
+export interface Within {
+  readonly parent: pulumi.Resource;
+  readonly provider: pulumi.ProviderResource;
+}
+
+/** What AWS publishes, asked once per source: pools of like needs start from the same image. */
+export class PublishedImages {
+  readonly #opts: Within;
+  readonly #newest = new Map<string, pulumi.Output<string>>();
+
+  constructor(opts: Within) {
+    this.#opts = opts;
+  }
+
+  /** The newest image that the public parameter `source` names. */
+  newest(source: string): pulumi.Output<string> {
+    const newest =
+      this.#newest.get(source) ??
+      pulumi.unsecret(aws.ssm.getParameterOutput({ name: source }, this.#opts).value);
+    this.#newest.set(source, newest);
+    return newest;
+  }
+}
+
 export interface HostImageArgs {
   readonly pool: AwsPool;
+  readonly published: PublishedImages;
   /**
    * Where AWS publishes the newest.
    * @default - that of plain hosts
@@ -28,12 +54,6 @@ export interface HostImageArgs {
   readonly tags: OwnerTags;
 }
 
-/** A place in the environment, and the account's provider beside it: the parent has made it, and does not hand it on. */
-export interface Within {
-  readonly parent: pulumi.Resource;
-  readonly provider: pulumi.ProviderResource;
-}
-
 /**
  * The image of a pool's hosts. One that nobody named is looked up once and then kept, in a parameter of the environment's
  * own: AWS moves what it publishes every week or two, and each move would replace every host at the next `up`. A later
@@ -41,12 +61,12 @@ export interface Within {
  */
 export function hostImage(
   name: string,
-  { pool, tags, amiId, source = imageParameter(pool.needs) }: HostImageArgs,
+  { pool, published, tags, amiId, source = imageParameter(pool.needs) }: HostImageArgs,
   opts: Within,
 ): pulumi.Output<string> {
   const named = pool.image.amiId ?? amiId;
   if (named !== undefined) return pulumi.output(named);
-  const newest = pulumi.unsecret(aws.ssm.getParameterOutput({ name: source }, opts).value);
+  const newest = published.newest(source);
   const suffix = pool.image.asOf === undefined ? "" : `-${pool.image.asOf}`;
   const kept = new aws.ssm.Parameter(
     `${name}-image${suffix}`,

@@ -6,7 +6,7 @@ import type { NodePool } from "../../environment/cluster-faults.ts";
 import { nodeLabels } from "../../environment/host-user-data.ts";
 import type { OwnerTags } from "../../tags/owner-tags.ts";
 import { AwsHosts, type AwsHostsArgs } from "../aws/aws-hosts.ts";
-import { type Within, hostImage } from "../aws/host-image.ts";
+import { type PublishedImages, type Within, hostImage } from "../aws/host-image.ts";
 import type { HostRole } from "../aws/host-role.ts";
 import type { Hosts } from "../hosts.ts";
 import { ManagedNodeGroup } from "./managed-node-group.ts";
@@ -22,6 +22,7 @@ export interface EksNodesArgs extends Omit<AwsHostsArgs, "pool" | "launch" | "se
   readonly environment: Environment;
   readonly pool: NodePool;
   readonly joins: NodeCluster;
+  readonly published: PublishedImages;
 }
 
 /** Makes one pool of nodes: a group that EKS manages, or an Auto Scaling group as for every other host. */
@@ -92,11 +93,11 @@ export function makeNodeEntry(
 function nodeImage(
   name: string,
   what: "image_id" | "release_version",
-  { pool, joins: { kubernetesVersion }, tags }: EksNodesArgs,
+  { pool, joins: { kubernetesVersion }, published, tags }: EksNodesArgs,
   opts: Within,
 ): pulumi.Output<string> {
   const { architecture, gpus } = pool.needs;
   const variant = gpus > 0 ? "nvidia" : "standard";
   const source = `/aws/service/eks/optimized-ami/${kubernetesVersion}/amazon-linux-2023/${architecture}/${variant}/recommended/${what}`;
-  return hostImage(`${name}-kubernetes-${kubernetesVersion}`, { pool, source, tags }, opts);
+  return hostImage(`${name}-kubernetes-${kubernetesVersion}`, { pool, published, source, tags }, opts);
 }

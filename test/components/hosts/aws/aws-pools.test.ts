@@ -246,6 +246,24 @@ describe("what the account answers", () => {
     expect(types).toHaveLength(6);
   });
 
+  test("asks once for the newest image of each kind, which every pool then keeps for itself", async () => {
+    const arm = { vcpus: 2, memoryGiB: 8, architecture: "arm64" };
+    const run = await preview([{}, { spot: true }, { needs: arm }, { image: { asOf: "2026-11-01" } }]);
+    const asked = run.invokes.filter(({ token }) => token.endsWith(":getParameter"));
+    expect(asked.map(({ args }) => textOf(args["name"])).toSorted()).toEqual(
+      ["arm64", "x86_64"].map(
+        (architecture) => `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${architecture}`,
+      ),
+    );
+    const kept = run.resources.filter(({ type }) => type === "aws:ssm/parameter:Parameter");
+    expect(kept.map(({ name }) => name).toSorted()).toEqual([
+      "trial-pool-0-image",
+      "trial-pool-1-image",
+      "trial-pool-2-image",
+      "trial-pool-3-image-2026-11-01",
+    ]);
+  });
+
   test("EC2's word outweighs the catalogue: a type that shrank is not taken, and people are told", async () => {
     const run = await preview([{}], {
       invoke: account({ describe: (type) => (type === "m5a.large" ? { memorySize: 4096 } : {}) }),
