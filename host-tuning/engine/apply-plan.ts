@@ -3,20 +3,22 @@ import type { ConfirmationState, HostReport, ReportEntry } from "../report/host-
 import type { LiveHost } from "../sys/live-host.ts";
 import { withAgentLock, withAgentLockSoon } from "./agent-lock.ts";
 import { digestOf } from "./canonical-json.ts";
-import { carryOut } from "./carry-out.ts";
+import { type CarriedOut, carryOut } from "./carry-out.ts";
 import { compactJournal } from "./compact-journal.ts";
 import { confirmIfReachable, startTrials } from "./confirm-changes.ts";
 import { isDrifted } from "./drift.ts";
 import { afterFutileReboot, keysRebootedFor } from "./futile-reboot.ts";
 import type { HostPlan } from "./host-plan.ts";
 import { type JournalState, foldJournal } from "./journal-state.ts";
+import { keepingAddresses } from "./keep-addresses.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
 import { takeBackOverdue } from "./overdue.ts";
+import type { Decision } from "./decision.ts";
 import type { Confirmation } from "./pending-changes.ts";
 import { decideHost } from "./plan-host.ts";
 import type { PlanInput } from "./plan-input.ts";
 import { refuseIfStale } from "./plan-file.ts";
-import { announce, announceConfirmations, entryOf, reportOf } from "./report-of.ts";
+import { announce, announceConfirmations, announceNetwork, entryOf, reportOf } from "./report-of.ts";
 import { type RebootDecision, rebootForPending } from "./reboot-once.ts";
 import { type Observer, type PhaseDuration, startRun } from "./run-context.ts";
 import { askedRecords, closingRecords, outcomeRecords, settledRecords } from "./step-records.ts";
@@ -69,7 +71,9 @@ export async function applyPlan(input: ApplyInput): Promise<HostReport> {
       groups: [],
     };
     const futile = await keysRebootedFor(host, decisions, past);
-    const done = await carryOut({ ...input, past }, decisions, journal, context);
+    const carry = async (): Promise<CarriedOut> =>
+      await carryOut({ ...input, past }, decisions, journal, context);
+    const done = await (decisions.some(mayCutOff) ? keepingAddresses(host, run, carry) : carry());
     const { changed, reset } = done;
 
     const entries = done.decisions.map((decision): ReportEntry => {
@@ -92,10 +96,16 @@ export async function applyPlan(input: ApplyInput): Promise<HostReport> {
     const reboot = await rebootIfAsked(input, confirmations, { host, journal, run });
     for (const entry of entries) announce(entry, input.observer);
     announceConfirmations(confirmations, reboot, input.observer);
+    announceNetwork(run, input.observer);
     const { phase, hostname, kernelRelease, digest } = plan;
     const base = { verb: "apply", run, phase, hostname, kernelRelease, planDigest: digest } as const;
     return reportOf({ ...base, entries, confirmations, reboot });
   });
+}
+
+/** Its write resets the NIC: what the network's manager has on it may be gone afterwards. */
+function mayCutOff({ knob, step }: Decision): boolean {
+  return knob.canCutOff === true && step.action === "set";
 }
 
 /** The late phase does it, when everything that can be confirmed is. */

@@ -62,13 +62,15 @@ export function reportOf(input: ReportInput): HostReport {
     ...(input.confirmations === undefined || input.confirmations.length === 0
       ? {}
       : { confirmations: [...input.confirmations] }),
+    ...(run.network.length === 0 ? {} : { network: [...run.network] }),
     ...(input.reboot === undefined ? {} : { reboot: input.reboot }),
   };
 }
 
 /** Exit code that says what a report says. */
 export function exitCodeOf(report: HostReport): ExitCode {
-  if (report.counts.failed > 0) return EXIT_CODE.failed;
+  if (report.counts.failed > 0 || report.network?.some(({ state }) => state === "lost") === true)
+    return EXIT_CODE.failed;
   if (report.counts["needs-reboot"] > 0) return EXIT_CODE.rebootNeeded;
   if (report.entries.some(isOff)) return EXIT_CODE.drift;
   return EXIT_CODE.asWanted;
@@ -97,6 +99,14 @@ export function announceConfirmations(
   if (reboot === undefined) return;
   const event = reboot.isAsked ? "reboot" : "no-reboot";
   observer?.onEvent?.({ level: "warning", event, because: reboot.because });
+}
+
+/** Says which interfaces a reset had cost their addresses. */
+export function announceNetwork({ network }: RunContext, observer: Observer | undefined): void {
+  for (const { device, state, because } of network) {
+    const level = state === "lost" ? "error" : "warning";
+    observer?.onEvent?.({ level, event: `address-${state}`, target: device, because });
+  }
 }
 
 /** Says what became of one knob, where something became of it. */

@@ -14,8 +14,9 @@ import {
   isGoneAfterReboot,
 } from "./journal-state.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
+import { keepingAddresses } from "./keep-addresses.ts";
 import { type Restoration, restoreOriginal } from "./originals.ts";
-import { announce, reportOf } from "./report-of.ts";
+import { announce, announceNetwork, reportOf } from "./report-of.ts";
 import { type Observer, type RunContext, roundMillis, startRun } from "./run-context.ts";
 import { recordBase } from "./step-records.ts";
 import { timersOf } from "./take-back.ts";
@@ -54,13 +55,17 @@ export async function rollbackHost(input: RollbackInput): Promise<HostReport> {
     using journal = new JournalWriter(host, content);
     const ordered = [...state.originals.values()].toReversed().toSorted((a, b) => b.sequence - a.sequence);
     const results: Result[] = [];
-    await run.timed("restore", async () => {
-      for (const [index, outstanding] of ordered.entries()) {
-        input.observer?.onProgress?.(index, ordered.length, outstanding.key);
-        const result = await restore(host, outstanding, run.bootId);
-        results.push(await forgiven(input, result));
-      }
-    });
+    const putBack = async (): Promise<void> =>
+      await run.timed("restore", async () => {
+        for (const [index, outstanding] of ordered.entries()) {
+          input.observer?.onProgress?.(index, ordered.length, outstanding.key);
+          const result = await restore(host, outstanding, run.bootId);
+          results.push(await forgiven(input, result));
+        }
+      });
+    const cutting = new Set(input.knobs.filter(({ canCutOff }) => canCutOff === true).map(({ id }) => id));
+    const mayCutOff = [...state.steps.values()].some(({ latest }) => cutting.has(latest.knob));
+    await (mayCutOff ? keepingAddresses(host, run, putBack) : putBack());
     const failedReloads = await run.timed("reload", async () => await runReloads(host, results));
     const entries = await run.timed(
       "read back",
@@ -76,6 +81,7 @@ export async function rollbackHost(input: RollbackInput): Promise<HostReport> {
     if (ids.length === results.length) await forgetPending(host, state, journal, run);
     journal.sync();
     for (const entry of entries) announce(entry, input.observer);
+    announceNetwork(run, input.observer);
     const { hostname, kernelRelease } = input;
     return reportOf({
       verb: "rollback",

@@ -6,7 +6,7 @@ import { foldJournal } from "./journal-state.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
 import { groupsOnTrial, groupsOverdue } from "./pending-changes.ts";
 import { type RebootDecision, rebootOnce } from "./reboot-once.ts";
-import { announce, announceConfirmations, reportOf } from "./report-of.ts";
+import { announce, announceConfirmations, announceNetwork, reportOf } from "./report-of.ts";
 import type { RollbackInput } from "./rollback-host.ts";
 import { startRun } from "./run-context.ts";
 import { takeBack } from "./take-back.ts";
@@ -47,6 +47,7 @@ export async function rollbackUnconfirmed(input: RollbackInput): Promise<HostRep
       reboot = await rebootOnce(state, { changes, keys }, { host, journal, run });
     }
     announceConfirmations(confirmations, reboot, observer);
+    announceNetwork(run, observer);
     const base = { verb: "rollback", run, phase: "all", hostname, kernelRelease, planDigest: null } as const;
     return reportOf({ ...base, entries, confirmations, reboot });
   });

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { NetworkRepair } from "../report/host-report.ts";
 import type { Host } from "../sys/host.ts";
 
 /** What the engine says as it goes: one event per knob, for the journal of the host and for people who wait. */
@@ -30,6 +31,8 @@ export interface RunContext {
   readonly bootId: string | null;
   readonly startedAt: string;
   readonly phases: PhaseDuration[];
+  /** Interfaces whose addresses had to be asked for, for the report. */
+  readonly network: NetworkRepair[];
   /** Runs `work` and keeps how long it took under `name`. */
   timed<T>(name: string, work: () => Promise<T>): Promise<T>;
   /** Milliseconds since the run began. */
@@ -48,6 +51,7 @@ export async function startRun(host: Host, earlier: readonly PhaseDuration[] = [
     bootId: (await host.readText(BOOT_ID_PATH))?.trim() ?? null,
     startedAt: startedAt.toISOString(),
     phases,
+    network: [],
     async timed(name, work) {
       const fromMillis = performance.now();
       try {

@@ -7,6 +7,7 @@ import { goneWithDevice } from "./gone-device.ts";
 import type { SettledRecord } from "./journal-records.ts";
 import { type JournalState, type PendingGroup, isGoneAfterReboot } from "./journal-state.ts";
 import type { JournalWriter } from "./journal.ts";
+import { keepingAddresses } from "./keep-addresses.ts";
 import { restoreOriginal } from "./originals.ts";
 import { type RunContext, roundMillis } from "./run-context.ts";
 import { recordBase } from "./step-records.ts";
@@ -43,7 +44,10 @@ export async function takeBack(
   const latestFirst = [...groups].toReversed();
   const undone: Undone[] = [];
   const reloads = new Reloads(host);
-  for (const group of latestFirst) undone.push(...(await undoGroup(group, context, reloads)));
+  // Only what can cut the host off is ever taken back so: a NIC that was reset is reset again.
+  await keepingAddresses(host, run, async () => {
+    for (const group of latestFirst) undone.push(...(await undoGroup(group, context, reloads)));
+  });
   const durationMillis = roundMillis(performance.now() - fromMillis);
   const entries: ReportEntry[] = [];
   for (const key of new Set(latestFirst.flatMap(({ record }) => record.keys))) {

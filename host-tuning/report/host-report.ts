@@ -39,6 +39,14 @@ export const confirmationStateSchema = z.object({
   because: z.string(),
 });
 
+/** Addresses that a reset of their NIC took away and that did not come back by themselves. */
+export const networkRepairSchema = z.object({
+  device: z.string(),
+  families: z.array(z.enum(["IPv4", "IPv6"])),
+  state: z.enum(["brought-back", "lost"]),
+  because: z.string(),
+});
+
 /** HostReport: what happened on a host, each value as it was read back. */
 export const hostReportSchema = z
   .object({
@@ -65,6 +73,10 @@ export const hostReportSchema = z
       .array(confirmationStateSchema)
       .optional()
       .describe("Changes that can cut the host off: confirmed, waiting until when, or taken back"),
+    network: z
+      .array(networkRepairSchema)
+      .optional()
+      .describe("Interfaces that a reset of their NIC cost their addresses, and what became of them"),
     reboot: z
       .object({ isAsked: z.boolean(), because: z.string() })
       .optional()
@@ -75,4 +87,5 @@ export const hostReportSchema = z
 export type HostReport = z.output<typeof hostReportSchema>;
 export type ReportEntry = z.output<typeof reportEntrySchema>;
 export type ConfirmationState = z.output<typeof confirmationStateSchema>;
+export type NetworkRepair = z.output<typeof networkRepairSchema>;
 export type Outcome = (typeof OUTCOMES)[number];

@@ -25,6 +25,10 @@ export function renderReport(report: HostReport, options: { readonly all?: boole
   if (shown.length > 0) lines.push(table(shown), "");
   else lines.push(nothing(report), "");
   lines.push(summary(report), ...renderConfirmations(report.confirmations ?? []));
+  for (const { device, state, because } of report.network ?? []) {
+    const words = state === "lost" ? "has no address any more" : "has its address again";
+    lines.push(tint(state === "lost" ? "bad" : "warning", `${device} ${words}`) + `: ${printable(because)}`);
+  }
   if (report.reboot !== undefined) {
     const words = report.reboot.isAsked ? "asked for a reboot" : "no reboot";
     lines.push(`${tint("warning", words)}: ${printable(report.reboot.because)}`);

@@ -35,12 +35,14 @@ export function joinPhases(earlier: HostReport, later: HostReport): HostReport {
   const isOtherPhase = later.phase !== "all" && earlier.phase !== later.phase;
   if (!isOtherPhase || earlier.bootId !== later.bootId || earlier.verb !== later.verb) return later;
   const confirmations = joinConfirmations(earlier.confirmations ?? [], later.confirmations ?? []);
+  const network = [...(earlier.network ?? []), ...(later.network ?? [])];
+  const repairs = network.length === 0 ? {} : { network };
   const keys = new Set(later.entries.map((entry) => entry.key));
   const kept = earlier.entries.filter((entry) => !keys.has(entry.key));
   const entries = [...kept, ...later.entries];
   if (earlier.phase === "all") {
     // The other phase again, on top of a whole: its times have been told already.
-    return { ...later, phase: "all", ...countsOf(entries), entries, ...confirmations };
+    return { ...later, phase: "all", ...countsOf(entries), entries, ...confirmations, ...repairs };
   }
   const named = (report: HostReport): HostReport["phases"] =>
     report.phases.map((phase) => ({ ...phase, name: `${report.phase}: ${phase.name}` }));
@@ -54,6 +56,7 @@ export function joinPhases(earlier: HostReport, later: HostReport): HostReport {
     ...countsOf(entries),
     entries,
     ...confirmations,
+    ...repairs,
   };
 }
 

@@ -6,6 +6,7 @@ import { exitCodeOf } from "../../../host-tuning/engine/report-of.ts";
 import { rollbackUnconfirmed } from "../../../host-tuning/engine/rollback-unconfirmed.ts";
 import type { HostReport } from "../../../host-tuning/report/host-report.ts";
 import { renderReport } from "../../../host-tuning/report/render-report.ts";
+import { joinPhases } from "../../../host-tuning/report/save-report.ts";
 import { renderStatus } from "../../../host-tuning/report/render-status.ts";
 import type { LiveHost } from "../../../host-tuning/sys/live-host.ts";
 import type { HostRoot, HostTree } from "../../helpers/host-root.ts";
@@ -92,6 +93,52 @@ describe("a change that can cut the host off", () => {
     const report = await engineOn(root.root).apply(applying(host, { knobs: [safe] }));
     expect(calls).toEqual([]);
     expect(report.confirmations).toBeUndefined();
+  });
+
+  it("has its NIC's addresses brought back, by apply, by rollback and when it is taken back", async () => {
+    await using root = await demoRoot({
+      ...SYSTEMD,
+      "/sys/class/net/up0/ifindex": "2\n",
+      "/run/systemd/netif/links/2": "ADMIN_STATE=failed\n",
+    });
+    // Each write costs the address; asking systemd-networkd brings it back.
+    let has = true;
+    const { host } = liveTree(root.root, (tool) => {
+      if (tool === "networkctl") has = true;
+      const families = has ? [{ family: "inet", scope: "global" }] : [];
+      const stdout = tool === "ip" ? JSON.stringify([{ ifname: "up0", addr_info: families }]) : "";
+      return { exitCode: 0, stdout, stderr: "" };
+    });
+    const losing = new Proxy(host, {
+      get: (target, name) =>
+        name === "writeKernelFile"
+          ? async (path: string, text: string) => {
+              has = false;
+              await host.writeKernelFile(path, text);
+            }
+          : (Reflect.get(target, name) as unknown),
+    });
+    const engine = engineOn(root.root);
+    const applied = await engine.apply(applying(losing, { ...NINE_THOUSAND, isUp: true }));
+    expect(applied.network).toMatchObject([{ device: "up0", families: ["IPv4"], state: "brought-back" }]);
+    expect(exitCodeOf(applied)).toBe(0);
+    expect(renderReport(applied)).toContain("up0 has its address again: IPv4 did not come back");
+    const back = await engine.rollback({ knobs: [safe, link], host: losing });
+    expect(back.network).toMatchObject([{ device: "up0", state: "brought-back" }]);
+
+    await engine.apply(applying(losing, NINE_THOUSAND));
+    expect((await takeBack(losing)).network).toMatchObject([{ device: "up0", state: "brought-back" }]);
+
+    // Both phases of a boot are one report.
+    const early = { ...applied, phase: "early", bootId: back.bootId } as const;
+    expect(joinPhases(early, { ...applied, phase: "late" }).network).toHaveLength(2);
+
+    const lost: HostReport = {
+      ...applied,
+      network: [{ device: "up0", families: ["IPv4"], state: "lost", because: "nobody to ask" }],
+    };
+    expect(exitCodeOf(lost)).toBe(1);
+    expect(renderReport(lost)).toContain("up0 has no address any more: nobody to ask");
   });
 
   it("stays when everything answers, and its timer is stopped", async () => {
