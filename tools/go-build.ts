@@ -11,6 +11,8 @@ export interface GoProgram {
   readonly mainPackage: string;
   /** Where go.mod and go.sum are. */
   readonly sourceFolder: string;
+  /** Files of our own, below that folder. */
+  readonly sources?: readonly string[];
   readonly cacheFolder: string;
   /** Variables that the linker sets. */
   readonly linkerVariables?: Readonly<Record<string, string>>;
@@ -105,26 +107,25 @@ export function lastLine(text: string | undefined): string {
   return text?.trim().split("\n").at(-1)?.trim() ?? "no output";
 }
 
-/** A build is named by all that decides its bytes: the pinned modules and the compiler. */
+/** A build is named by all that decides its bytes: the pinned modules, our sources and the compiler. */
 function buildRoot(program: GoProgram, goVersion: string): string {
-  return path.join(program.cacheFolder, `${modulesDigest(program)}-${goVersion}`);
+  return path.join(program.cacheFolder, `${sourcesDigest(program)}-${goVersion}`);
 }
 
 function binaryIn(root: string, { name }: GoProgram): string {
   return path.join(root, "bin", name);
 }
 
-function modulesDigest({ sourceFolder }: GoProgram): string {
-  return createHash("sha256")
-    .update(readFileSync(path.join(sourceFolder, "go.mod")))
-    .update(readFileSync(path.join(sourceFolder, "go.sum")))
-    .digest("hex")
-    .slice(0, 32);
+function sourcesDigest({ sourceFolder, sources = [] }: GoProgram): string {
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum", ...sources])
+    hash.update(readFileSync(path.join(sourceFolder, file)));
+  return hash.digest("hex").slice(0, 32);
 }
 
 function cachedRoots(program: GoProgram): string[] {
   if (!existsSync(program.cacheFolder)) return [];
-  const digest = modulesDigest(program);
+  const digest = sourcesDigest(program);
   return readdirSync(program.cacheFolder)
     .filter((name) => name.startsWith(`${digest}-`))
     .toSorted()

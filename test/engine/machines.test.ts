@@ -16,17 +16,19 @@ import {
   replacementsOf,
 } from "../helpers/engine-operations.ts";
 import { EngineStack, type Operation } from "../helpers/engine-stack.ts";
-import { describeWith } from "../helpers/needs.ts";
+import { describeWith, program } from "../helpers/needs.ts";
 import { PULUMI } from "../helpers/pulumi-cli.ts";
 import { sshEnvironment } from "../helpers/ssh-stack.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
+const SSH = program("ssh", "apt-get install openssh-client", "-V");
+
 /**
  * Recorded with machines that were up, whose archives were those of the release: another archive is another machine, and
  * that a `local` machine is replaced for it is no surprise. Here are the release's archives still, and all else is new.
  */
-describeWith([PULUMI], "machines as the previous release left them", () => {
+describeWith([PULUMI, SSH], "machines as the previous release left them", () => {
   test("a local machine stays as it is", async () => {
     const preview = await previewAfter("local", local);
     expect(changesOf(preview).filter(isOfMachines)).toEqual([]);

@@ -2,14 +2,16 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ENVIRONMENT_TYPE, type EnvironmentInput } from "../../components/environment/environment-spec.ts";
 import { LOCAL_VM_TYPE } from "../../components/provider/local-vm-resource.ts";
 import { prod } from "../../stacks/prod.ts";
+import { expectNoError } from "../helpers/engine-operations.ts";
 import { EngineStack } from "../helpers/engine-stack.ts";
 import { describeWith } from "../helpers/needs.ts";
 import { ARCHIVES } from "../helpers/preview-environment.ts";
 import { PULUMI, pulumiCli } from "../helpers/pulumi-cli.ts";
+import { PYTHON_SDK, installPackageSdk, runPythonProgram } from "../helpers/python-sdk.ts";
 import { YAML_LANGUAGE_HOST, yamlLanguageHost } from "../helpers/yaml-language-host.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -17,6 +19,8 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 const PROVIDER_FOLDER = path.resolve(import.meta.dirname, "../../components/provider");
 const PROVIDER = path.join(PROVIDER_FOLDER, "plugin/pulumi-resource-bedplate");
 const SCHEMA = path.join(PROVIDER_FOLDER, "package-schema.json");
+
+const PYTHON_PROGRAM = path.resolve(import.meta.dirname, "../fixtures/programs/dev_environment.py");
 
 const TOKEN = "not-for-everybody";
 const KUBECONFIG = JSON.stringify({ users: [{ token: TOKEN }] });
@@ -104,6 +108,64 @@ describeWith([PULUMI, YAML_LANGUAGE_HOST], "the package in a program in YAML, un
       expect(stack.aws.resources).toEqual([]);
     } finally {
       stack.close();
+    }
+  });
+});
+
+describeWith([PULUMI, PYTHON_SDK], "the package in a program in Python, under the real engine", () => {
+  let folder: string;
+  let sdk: string;
+  let stack: EngineStack;
+  const run = (...args: readonly string[]) =>
+    runPythonProgram(stack, { sdk, program: PYTHON_PROGRAM, arguments: args });
+
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), "bedplate-python-"));
+    sdk = await installPackageSdk(folder);
+    stack = await EngineStack.open({
+      stack: "dev",
+      config: { archiveManifest: SETTINGS.archiveManifest },
+      secretConfig: { kubeconfig: KUBECONFIG },
+    });
+    expectNoError(await stack.up());
+  });
+
+  afterAll(() => {
+    stack?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("takes over what our own stack made of the same environment, with nothing to change", async () => {
+    const made = stack.aws.resources.length;
+    const over = await run("up", "1");
+    expect(over.exitCode, over.stderr).toBe(0);
+    expect(Object.keys(JSON.parse(over.stdout) as object)).toEqual(["same"]);
+    expect(stack.aws.resources).toHaveLength(made);
+    // A program in Python exports what has a type of its own by Python's names.
+    expect(await stack.stack.outputs()).toMatchObject({
+      owner: { value: { team: "agent-platform", cost_center: "CC-4711", service: "mcp-gateway" } },
+      pools: { value: { general: { where: "aws", count: 1, machine_type: "m5a.large", addresses: [] } } },
+      serviceUrls: { value: [] },
+    });
+    expect(stack.storedState()).not.toContain(TOKEN);
+  });
+
+  test("changes what the program changes, and nothing beside", async () => {
+    const called = stack.aws.calls.length;
+    const up = await run("up", "2");
+    expect(up.exitCode, up.stderr).toBe(0);
+    const changes = stack.aws.calls.slice(called).map(({ operation, type }) => `${operation} ${type}`);
+    expect(changes.toSorted()).toEqual([
+      "update aws:autoscaling/group:Group",
+      "update aws:autoscaling/schedule:Schedule",
+    ]);
+  });
+
+  test("fails with every fault and its path", async () => {
+    const preview = await run("preview", "0", "us_east");
+    expect(preview.exitCode).not.toBe(0);
+    for (const fault of ["spec.hostPools[0].count", "spec.region"]) {
+      expect(preview.stderr).toContain(`property ${fault} with value`);
     }
   });
 });
