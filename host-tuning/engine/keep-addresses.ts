@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
-import type { NetworkRepair } from "../report/host-report.ts";
+import type { HostReport, NetworkRepair } from "../report/host-report.ts";
 import type { Host } from "../sys/host.ts";
 import type { RunContext } from "./run-context.ts";
 
@@ -53,6 +53,23 @@ export async function keepingAddresses<T>(
     run.network.push(...(await run.timed("addresses", async () => await bringBack(host, before, patience))));
   }
   return result;
+}
+
+/** What a report says of lost addresses, as it is now: a later reset, or a slow server, may have brought them back. */
+export async function addressesNow(host: Host, report: HostReport): Promise<HostReport> {
+  if (report.network?.some(({ state }) => state === "lost") !== true) return report;
+  const now = await readAddressed(host);
+  const network = report.network.map((repair): NetworkRepair => {
+    const families = now?.get(repair.device) ?? [];
+    const isBack = repair.state === "lost" && repair.families.every((family) => families.includes(family));
+    if (!isBack) return repair;
+    return {
+      ...repair,
+      state: "brought-back",
+      because: `${repair.because}; there again by the end of this run`,
+    };
+  });
+  return { ...report, network };
 }
 
 /** `undefined` where it cannot be told: no `ip`, one that knows no JSON, or one that the kernel does not answer. */

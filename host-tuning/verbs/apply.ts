@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { applyPlan } from "../engine/apply-plan.ts";
+import { addressesNow } from "../engine/keep-addresses.ts";
 import { parsePlan } from "../engine/plan-file.ts";
 import { exitCodeOf } from "../engine/report-of.ts";
 import { InputError, TuningError } from "../errors.ts";
@@ -50,7 +51,7 @@ async function applyAsAsked(options: ApplyOptions): Promise<HostReport> {
   if (options.phase !== "all") return applyPlan({ ...(await inputOf(options.phase)), observer });
   const early = await applyPlan({ ...(await inputOf("early")), observer });
   const late = await applyPlan({ ...(await inputOf("late")), observer });
-  return joinPhases(early, late);
+  return await addressesNow(openHost(options.root), joinPhases(early, late));
 }
 
 /**

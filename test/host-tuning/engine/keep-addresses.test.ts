@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { keepingAddresses, readAddressed } from "../../../host-tuning/engine/keep-addresses.ts";
-import type { NetworkRepair } from "../../../host-tuning/report/host-report.ts";
+import { addressesNow, keepingAddresses, readAddressed } from "../../../host-tuning/engine/keep-addresses.ts";
+import type { HostReport, NetworkRepair } from "../../../host-tuning/report/host-report.ts";
 import type { ToolResult } from "../../../host-tuning/sys/host.ts";
 import { type ToolHost, toolHost } from "../../helpers/tool-host.ts";
 
@@ -48,6 +48,31 @@ function hostThat(args: {
   ]);
   return { ...host, readText: (path) => Promise.resolve(files.get(path)) };
 }
+
+const EMPTY: HostReport = {
+  apiVersion: "bedplate/v1",
+  kind: "HostReport",
+  verb: "apply",
+  agentVersion: "0.1.0",
+  hostname: null,
+  kernelRelease: null,
+  bootId: null,
+  phase: "all",
+  startedAt: "2026-11-21T20:00:00Z",
+  durationMillis: 0,
+  phases: [],
+  planDigest: null,
+  counts: {
+    changed: 0,
+    "already-right": 0,
+    left: 0,
+    unsupported: 0,
+    "needs-reboot": 0,
+    failed: 0,
+  },
+  drifted: 0,
+  entries: [],
+};
 
 async function repairsOf(host: ToolHost, ownMillis = 20): Promise<NetworkRepair[]> {
   const network: NetworkRepair[] = [];
@@ -142,6 +167,40 @@ describe("keepingAddresses()", () => {
     const captured = { ...hostThat({ says: [SILENT] }), isLive: false };
     expect(await repairsOf(captured)).toEqual([]);
     expect(captured.calls).toEqual([]);
+  });
+});
+
+describe("addressesNow()", () => {
+  const lost = {
+    device: "ens1",
+    families: ["IPv4" as const],
+    state: "lost" as const,
+    because: "IPv4 did not come back",
+  };
+  const reportWith = (network: readonly NetworkRepair[]): HostReport => ({ ...EMPTY, network: [...network] });
+
+  it("calls an address that is there again by the end brought back, and one that is not lost", async () => {
+    const report = reportWith([lost, { ...lost, device: "ens2" }]);
+    const host = toolHost(() => ipSays({ ens1: ["inet"], ens2: ["inet6"] }));
+    expect((await addressesNow(host, report)).network).toMatchObject([
+      { device: "ens1", state: "brought-back" },
+      { device: "ens2", state: "lost" },
+    ]);
+    expect(
+      (
+        await addressesNow(
+          toolHost(() => SILENT),
+          report,
+        )
+      ).network,
+    ).toEqual(report.network);
+  });
+
+  it("looks only where something was lost", async () => {
+    const host = toolHost(() => SILENT);
+    const report = reportWith([{ ...lost, state: "brought-back" }]);
+    expect(await addressesNow(host, report)).toBe(report);
+    expect(host.calls).toEqual([]);
   });
 });
 
