@@ -36,7 +36,7 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
     )
       .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
       .option("--idle <file>", "what cost idle found in the same bill (JSON), as a section of the page"),
-    ["table", "json", "csv", "html"],
+    ["table", "json", "csv", "focus", "html"],
   )
     .addHelpText(
       "after",
@@ -48,6 +48,7 @@ Examples:
   $ bedplate cost report --input cur.parquet --format html --out cost.html
   $ bedplate cost report --input cur.parquet --format html --idle idle.json --out cost.html
   $ bedplate cost report --input cur/ --owners owners.yaml --allocation rules.yaml --by cost-center
+  $ bedplate cost report --input cur/ --allocation rules.yaml --format focus --out allocated.csv
   $ bedplate cost report --input focus.parquet --kubernetes answers/ --month 2026-07
 
 Use of nodes by pods, for --kubernetes, one JSON answer a metric and at most a day each:

@@ -25,7 +25,7 @@ import type {
   NodeCost,
   UsedFile,
 } from "./cost-report.ts";
-import type { BillKind, ReadColumn } from "./focus-columns.ts";
+import type { BillKind, ListColumn, ReadColumn } from "./focus-columns.ts";
 import { rowsOf } from "./owner-rows.ts";
 import { placeLines } from "./place-lines.ts";
 import { openBill } from "./read-bill.ts";
@@ -57,6 +57,8 @@ export interface CostReportArgs {
   readonly rules?: ContractFile<AllocationRules> | undefined;
   /** Use of nodes and volumes by pods, for a bill that is not split by them itself. */
   readonly kubernetes?: KubernetesUsage | undefined;
+  /** Which prices the report's `list` is at; only a FOCUS bill has others than list prices. */
+  readonly listColumn?: ListColumn | undefined;
   /** For DuckDB; its own choice when undefined. The result is the same for every number. */
   readonly threads?: number | undefined;
 }
@@ -266,7 +268,8 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
   const { key, month } = args;
   const ownership = ownershipFor(key, args.owners);
   const rules = args.rules?.data ?? NO_RULES;
-  const opened = await openBill(database, bill, key.kind === "tag" ? ["Tags"] : [key.column]);
+  const needed = key.kind === "tag" ? (["Tags"] as const) : [key.column];
+  const opened = await openBill(database, bill, needed, args.listColumn);
   const items = podItems(key, args.kubernetes);
   const needs = needsOf({ key, rules, ownership, items });
   const shape =

@@ -74,6 +74,9 @@ const OTHER_KINDS = [
   ["cost_in_micros", "a Google billing export"],
 ] as const;
 
+/** The prices that a report shows beside what is paid: those for everyone, or those that were negotiated. */
+export type ListColumn = "ListCost" | "ContractedCost";
+
 /** Where the file has each column that the report reads: our name to the file's, whatever its case. */
 export type ColumnMap = ReadonlyMap<ReadColumn, string>;
 
@@ -94,7 +97,11 @@ export function duplicateFaults(names: readonly string[]): Fault[] {
 }
 
 /** Says what kind of bill a header belongs to, and everything that is wrong with it. */
-export function findColumns(names: readonly string[], needed: readonly ReadColumn[]): ColumnFindings {
+export function findColumns(
+  names: readonly string[],
+  needed: readonly ReadColumn[],
+  listColumn: ListColumn = "ListCost",
+): ColumnFindings {
   const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]));
   const other = OTHER_KINDS.find(([column]) => byLowerCase.has(column));
   const version =
@@ -102,7 +109,7 @@ export function findColumns(names: readonly string[], needed: readonly ReadColum
     "1.0";
   const columns = new Map<ReadColumn, string>();
   for (const column of READ_COLUMNS) {
-    const spellings = [column, SUCCESSORS[column] ?? column];
+    const spellings = column === "ListCost" ? [listColumn] : [column, SUCCESSORS[column] ?? column];
     const name = spellings.map((one) => byLowerCase.get(one.toLowerCase())).find((one) => one !== undefined);
     if (name !== undefined) columns.set(column, name);
   }

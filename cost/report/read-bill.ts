@@ -4,7 +4,13 @@ import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { type BillDatabase, readSql, sqlName, sqlText } from "./bill-database.ts";
 import { type Bill, type BillFile, inFile, nameInBill } from "./bill-file.ts";
 import { CUR_COLUMNS, findCurColumns } from "./cur-columns.ts";
-import { type BillKind, findColumns, READ_COLUMNS, type ReadColumn } from "./focus-columns.ts";
+import {
+  type BillKind,
+  findColumns,
+  type ListColumn,
+  READ_COLUMNS,
+  type ReadColumn,
+} from "./focus-columns.ts";
 
 /** A header longer than this is none. */
 const HEADER_LIMIT_BYTES = 1024 * 1024;
@@ -220,9 +226,13 @@ export interface FileLayout extends Omit<OpenBill, "layouts"> {
   readonly faults: readonly Fault[];
 }
 
-export function layoutOf(table: BillTable, needed: readonly ReadColumn[]): FileLayout {
+export function layoutOf(
+  table: BillTable,
+  needed: readonly ReadColumn[],
+  listColumn?: ListColumn,
+): FileLayout {
   const cur = findCurColumns(table.names);
-  const found = cur ?? findColumns(table.names, needed);
+  const found = cur ?? findColumns(table.names, needed, listColumn);
   const tags = cur === undefined ? "Tags" : "resource_tags";
   const expressions = new Map<string, string>(
     [...found.columns].map(([column, name]) => [column, table.text(name)]),
@@ -244,9 +254,10 @@ async function readLayout(
   database: BillDatabase,
   file: BillFile,
   needed: readonly ReadColumn[],
+  listColumn: ListColumn | undefined,
 ): Promise<FileLayout> {
-  if (file.format === "parquet") return layoutOf(await parquetTable(database, file), needed);
-  const layout = layoutOf(await csvTable(file), needed);
+  if (file.format === "parquet") return layoutOf(await parquetTable(database, file), needed, listColumn);
+  const layout = layoutOf(await csvTable(file), needed, listColumn);
   return { ...layout, faults: [...layout.faults, ...(await lastLineFaults(file))] };
 }
 
@@ -301,12 +312,13 @@ export async function openBill(
   database: BillDatabase,
   bill: Bill,
   needed: readonly ReadColumn[],
+  listColumn?: ListColumn,
 ): Promise<OpenBill> {
   await database.run(readSql("duckdb-prelude.sql"));
   const layouts: FileLayout[] = [];
   const faults: Fault[] = [];
   for (const file of bill.files) {
-    const layout = await readLayout(database, file, needed);
+    const layout = await readLayout(database, file, needed, listColumn);
     layouts.push(layout);
     faults.push(...layout.faults.map((fault) => inFile(bill, file, fault)));
   }

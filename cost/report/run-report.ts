@@ -8,6 +8,8 @@ import { ownersFileSchema } from "../owners/owners-file.ts";
 import { readContractFile } from "../read-contract-file.ts";
 import { buildCostReport, type CostReportArgs, isBalanced } from "./build-cost-report.ts";
 import type { CostReport } from "./cost-report.ts";
+import { readFocusParts } from "./focus/read-focus-parts.ts";
+import { renderFocus } from "./focus/render-focus.ts";
 import { renderCsv } from "./render-csv.ts";
 import { renderTable } from "./render-table.ts";
 import { reportKey } from "./report-key.ts";
@@ -27,19 +29,20 @@ export interface ReportOptions extends BillOptions {
   readonly by: string;
   /** What `cost idle` found, for the page. */
   readonly idle?: string;
-  readonly format: "table" | "json" | "csv" | "html";
+  readonly format: "table" | "json" | "csv" | "focus" | "html";
   readonly out?: string;
 }
 
 const RENDERERS: Readonly<
   Record<
     ReportOptions["format"],
-    (report: CostReport, idle: IdleReport | undefined) => string | Promise<string>
+    (report: CostReport, idle: IdleReport | undefined, args: CostReportArgs) => string | Promise<string>
   >
 > = {
   table: renderTable,
   json: (report) => `${JSON.stringify(report, null, 2)}\n`,
   csv: renderCsv,
+  focus: async (report, _, args) => renderFocus(report, await readFocusParts(args, report)),
   // Its charts' library is loaded only for a page.
   html: async (report, idle) => (await import("./page/render-page.ts")).renderPage(report, idle),
 };
@@ -136,14 +139,15 @@ async function readIdle(file: string | undefined, report: CostReport): Promise<I
 export async function runReport(options: ReportOptions): Promise<ExitCode> {
   checkIdleOption(options);
   const month = checkedMonth(options.month);
-  const report = await buildCostReport({
+  const args = {
     input: options.input,
     key: reportKey(options.by, options.tagKey),
     month,
     sharedOwners: options.shared ?? [],
     ...(await readOwnerFiles(options)),
-  });
+  };
+  const report = await buildCostReport(args);
   const idle = await readIdle(options.idle, report);
-  await writeOut(await RENDERERS[options.format](report, idle), options.out);
+  await writeOut(await RENDERERS[options.format](report, idle, args), options.out);
   return isBalanced(report) ? EXIT_CODE.asWanted : EXIT_CODE.failed;
 }

@@ -1,0 +1,34 @@
+import { InputError } from "../../../host-tuning/errors.ts";
+import { withBillDatabase } from "../bill-database.ts";
+import { billDigest, withBill } from "../bill-file.ts";
+import { buildCostReport, type CostReportArgs } from "../build-cost-report.ts";
+import type { CostReport } from "../cost-report.ts";
+import { readPayers } from "./read-payers.ts";
+import type { FocusParts } from "./render-focus.ts";
+
+/** @throws {InputError} when the bill is another one by now */
+function refuseOther(sha256: string, { source }: CostReport, input: string): void {
+  if (sha256 === source.sha256) return;
+  throw new InputError(input, [
+    { path: "", message: "changed while it was read: give it once it is written" },
+  ]);
+}
+
+/**
+ * What a FOCUS dataset says of a bill beyond its report.
+ *
+ * @throws {InputError} when the bill does not say who is billed
+ */
+export async function readFocusParts(args: CostReportArgs, report: CostReport): Promise<FocusParts> {
+  const { payers, hasContracted, sha256 } = await withBill(args.input, (bill) =>
+    withBillDatabase(bill, args.threads, async (database) => ({
+      ...(await readPayers(database, bill)),
+      sha256: billDigest(bill),
+    })),
+  );
+  refuseOther(sha256, report, args.input);
+  if (!hasContracted) return { payers, contracted: undefined };
+  const contracted = await buildCostReport({ ...args, listColumn: "ContractedCost" });
+  refuseOther(contracted.source.sha256, report, args.input);
+  return { payers, contracted };
+}

@@ -1,0 +1,22 @@
+/** The values that FOCUS 1.3 allows in ServiceCategory. */
+export const SERVICE_CATEGORIES: ReadonlySet<string> = new Set([
+  "AI and Machine Learning",
+  "Analytics",
+  "Business Applications",
+  "Compute",
+  "Databases",
+  "Developer Tools",
+  "Identity",
+  "Integration",
+  "Internet of Things",
+  "Management and Governance",
+  "Media",
+  "Migration",
+  "Mobile",
+  "Multicloud",
+  "Networking",
+  "Other",
+  "Security",
+  "Storage",
+  "Web",
+]);
