@@ -80,7 +80,10 @@ function optionOf(args: BarChartArgs) {
               position: "right" as const,
               ...INK,
               formatter: ({ value: amount }: { value: unknown }) =>
-                Number(amount).toLocaleString("en-US", { maximumFractionDigits: 2 }),
+                Number(amount).toLocaleString("en-US", {
+                  minimumFractionDigits: 2,
+                  maximumFractionDigits: 2,
+                }),
             },
           }
         : { stack: "total" }),
