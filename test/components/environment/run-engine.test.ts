@@ -21,6 +21,7 @@ import {
   describe as describeVm,
   openVm,
 } from "../../../components/hosts/local-vm/local-vm.ts";
+import { claimStateDir } from "../../../components/hosts/local-vm/vm-store.ts";
 import { hostReportSchema } from "../../../host-tuning/report/host-report.ts";
 import { local } from "../../../stacks/local.ts";
 import type { PulumiCli } from "../../../tools/pulumi/get-cli.ts";
@@ -134,6 +135,11 @@ describeWith(
       expect(phases).toContain("create begins");
       expect(phases.some((message) => message.startsWith(`${MACHINE} boot: `))).toBe(true);
       expect(phases.some((message) => message.startsWith(`${MACHINE} is up: `))).toBe(true);
+    });
+
+    test("never gives the machine to another stack, which would bring it up as its own", async () => {
+      const taken = claimStateDir(defaultStateDir(MACHINE), "bedplate/another");
+      await expect(taken).rejects.toThrow("belongs to stack bedplate/local");
     });
 
     test("finds nothing to change afterwards, in a preview and in an up", async () => {
