@@ -7,7 +7,7 @@ import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
-import { findBillFiles } from "./find-bill-files.ts";
+import { findBillFiles, type FoundBill, type FoundFile } from "./find-bill-files.ts";
 
 /** A file of a bill that was read to its end once: hashed, and unpacked where it was packed. */
 export interface BillFile {
@@ -20,7 +20,7 @@ export interface BillFile {
   readonly readablePath: string;
 }
 
-/** A bill: one file, or the files of a folder. */
+/** A bill: one file, or the files of a folder or of a prefix in a bucket. */
 export interface Bill {
   /** As the person gave it. */
   readonly source: string;
@@ -45,8 +45,8 @@ async function readEnds(handle: FileHandle, bytes: number): Promise<{ head: Buff
 }
 
 /** Tells the format by the file's own bytes, not by its name. */
-async function readFormat(source: string, bytes: number): Promise<BillFile["format"]> {
-  const handle = await open(source);
+async function readFormat({ source, path }: FoundFile, bytes: number): Promise<BillFile["format"]> {
+  const handle = await open(path);
   try {
     const { head, tail } = await readEnds(handle, bytes);
     if (head.toString("latin1") === "PAR1") {
@@ -62,10 +62,10 @@ async function readFormat(source: string, bytes: number): Promise<BillFile["form
 const DIGEST_BUFFER_BYTES = 1024 * 1024;
 
 /** One buffer for the whole file: a stream's chunks would pile up until they are collected. */
-async function digestOf(source: string): Promise<string> {
+async function digestOf(plainPath: string): Promise<string> {
   const hash = createHash("sha256");
   const buffer = Buffer.alloc(DIGEST_BUFFER_BYTES);
-  const handle = await open(source);
+  const handle = await open(plainPath);
   try {
     while (true) {
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
@@ -82,13 +82,13 @@ async function digestOf(source: string): Promise<string> {
  * neither the checksum nor that the stream is whole (a file cut short gave a smaller bill without a word), so it is
  * unpacked here where both are checked.
  */
-async function readThrough(source: string, unpackTo: string | undefined): Promise<string> {
-  if (unpackTo === undefined) return await digestOf(source);
+async function readThrough({ source, path }: FoundFile, unpackTo: string | undefined): Promise<string> {
+  if (unpackTo === undefined) return await digestOf(path);
   const hash = createHash("sha256");
   const counted = new PassThrough();
   counted.on("data", (chunk: Buffer) => hash.update(chunk));
   try {
-    await pipeline(createReadStream(source), counted, createGunzip(), createWriteStream(unpackTo));
+    await pipeline(createReadStream(path), counted, createGunzip(), createWriteStream(unpackTo));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : "not readable";
     throw wholeFileFault(source, `is gzip that is cut short or damaged: ${why}`, cause);
@@ -101,10 +101,10 @@ interface BillStats {
   readonly changedAtMillis: number;
 }
 
-async function statBill(source: string): Promise<BillStats> {
+async function statBill({ source, path }: FoundFile): Promise<BillStats> {
   let stats: BillStats;
   try {
-    const found = await stat(source);
+    const found = await stat(path);
     if (!found.isFile()) throw wholeFileFault(source, "is neither a file nor a folder");
     stats = { bytes: found.size, changedAtMillis: found.mtimeMs };
   } catch (cause) {
@@ -120,19 +120,19 @@ async function statBill(source: string): Promise<BillStats> {
  * A path that DuckDB takes literally: in a name such as `bill[1].csv` it would see a pattern, so such a file is read
  * through a link in the scratch folder.
  */
-async function literalPath(source: string, link: string): Promise<string> {
-  const resolved = await realpath(source);
+async function literalPath(plainPath: string, link: string): Promise<string> {
+  const resolved = await realpath(plainPath);
   if (!/[*?[\]{}]/.test(resolved)) return resolved;
   await symlink(resolved, link);
   return link;
 }
 
-async function readBillFile(source: string, bytes: number, scratchPath: string): Promise<BillFile> {
-  const format = await readFormat(source, bytes);
+async function readBillFile(found: FoundFile, bytes: number, scratchPath: string): Promise<BillFile> {
+  const format = await readFormat(found, bytes);
   const unpacked = format === "csv.gz" ? `${scratchPath}.csv` : undefined;
-  const sha256 = await readThrough(source, unpacked);
-  const readablePath = unpacked ?? (await literalPath(source, scratchPath));
-  return { source, sha256, bytes, format, readablePath };
+  const sha256 = await readThrough(found, unpacked);
+  const readablePath = unpacked ?? (await literalPath(found.path, scratchPath));
+  return { source: found.source, sha256, bytes, format, readablePath };
 }
 
 /** Files that are not the same, byte for byte, as one before them. */
@@ -147,36 +147,43 @@ function withoutCopies(files: readonly BillFile[]): { kept: readonly BillFile[];
   return { kept: [...first.values()], notes };
 }
 
+/** The SDK that a bucket takes is loaded for a bucket alone. */
+async function findBill(source: string): Promise<FoundBill> {
+  if (!source.startsWith("s3://")) return await findBillFiles(source);
+  return await (await import("./fetch-s3-bill.ts")).fetchS3Bill(source);
+}
+
 /**
- * Opens a bill, a file or a folder, for `use` and leaves nothing behind.
+ * Opens a bill, a file, a folder or a prefix of a bucket, for `use`. Of what it unpacks it leaves nothing behind; what
+ * it downloads stays in the cache.
  *
  * @throws {InputError} when a file is missing, empty, cut short or damaged as far as its container can tell, or when
  * it is still being written
  */
 export async function withBill<T>(source: string, use: (bill: Bill) => Promise<T>): Promise<T> {
-  const found = await findBillFiles(source);
+  const found = await findBill(source);
   const scratch = await mkdtemp(path.join(await realpath(tmpdir()), "bedplate-cost-"));
   try {
-    const before = new Map<string, BillStats>();
+    const before = new Map<FoundFile, BillStats>();
     const files: BillFile[] = [];
-    for (const [index, name] of found.paths.entries()) {
-      const stats = await statBill(name);
-      before.set(name, stats);
-      files.push(await readBillFile(name, stats.bytes, path.join(scratch, `bill-${index}`)));
+    for (const [index, file] of found.files.entries()) {
+      const stats = await statBill(file);
+      before.set(file, stats);
+      files.push(await readBillFile(file, stats.bytes, path.join(scratch, `bill-${index}`)));
     }
     const { kept, notes } = withoutCopies(files);
     const result = await use({ source, files: kept, scratch, notes: [...found.notes, ...notes] });
-    for (const [name, stats] of before) await refuseIfChanged(name, stats);
+    for (const [file, stats] of before) await refuseIfChanged(file, stats);
     return result;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-async function refuseIfChanged(name: string, before: BillStats): Promise<void> {
-  const after = await statBill(name);
+async function refuseIfChanged(file: FoundFile, before: BillStats): Promise<void> {
+  const after = await statBill(file);
   if (after.bytes !== before.bytes || after.changedAtMillis !== before.changedAtMillis) {
-    throw wholeFileFault(name, "changed while it was read: give it once it is written");
+    throw wholeFileFault(file.source, "changed while it was read: give it once it is written");
   }
 }
 

@@ -13,8 +13,16 @@ const PERIOD_FOLDER = /^(?:BILLING_PERIOD=\d{4}-\d{2}|\d{8}-\d{8})$/i;
 /** A delivery's folder in a billing period's: Data Exports begins its name with the time that it was made. */
 const DATED_DELIVERY = /^\d{4}-\d{2}-\d{2}T/;
 
+export interface FoundFile {
+  /** Its path, from where the person's begins. */
+  readonly source: string;
+  /** Where it lies on this machine. */
+  readonly path: string;
+}
+
 export interface FoundBill {
-  readonly paths: readonly string[];
+  /** At least one, in the order of their names. */
+  readonly files: readonly FoundFile[];
   readonly notes: readonly string[];
 }
 
@@ -30,12 +38,33 @@ export async function findBillFiles(source: string): Promise<FoundBill> {
     const message = code === "ENOENT" ? "there is no such file" : `Cannot read: ${code}`;
     throw new InputError(source, [{ path: "", message }], { cause });
   });
-  if (!stats.isDirectory()) return { paths: [source], notes: [] };
+  if (!stats.isDirectory()) return { files: [{ source, path: source }], notes: [] };
   const entries = await readdir(source, { recursive: true, withFileTypes: true });
-  const names = entries
-    .filter((entry) => entry.isFile() && IS_BILL.test(entry.name))
-    .map((entry) => path.relative(source, path.join(entry.parentPath, entry.name)))
-    .toSorted();
+  const { kept, notes } = chooseBillFiles(
+    source,
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(source, path.join(entry.parentPath, entry.name))),
+  );
+  return {
+    files: kept.map((name) => path.join(source, name)).map((file) => ({ source: file, path: file })),
+    notes,
+  };
+}
+
+/** Names below a folder that are its bill, in their order, and what was left out. */
+export interface ChosenNames {
+  readonly kept: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/**
+ * Which of the files below `source` are its bill, by their names alone: a folder's and a bucket's go by the same rules.
+ *
+ * @throws {InputError} as `findBillFiles`
+ */
+export function chooseBillFiles(source: string, below: readonly string[]): ChosenNames {
+  const names = below.filter((name) => IS_BILL.test(name)).toSorted();
   if (names.length === 0 || names.length > MOST_FILES) {
     const message =
       names.length === 0
@@ -43,8 +72,7 @@ export async function findBillFiles(source: string): Promise<FoundBill> {
         : `the folder has ${names.length} files, more than the ${MOST_FILES} of any bill`;
     throw new InputError(source, [{ path: "", message }]);
   }
-  const { kept, notes } = latestDeliveries(source, names);
-  return { paths: kept.map((name) => path.join(source, name)), notes };
+  return latestDeliveries(source, names);
 }
 
 /** The billing period's folder and the delivery's in it, where a name lies in such folders. */
@@ -57,10 +85,7 @@ function deliveryOf(name: string): { period: string; delivery: string } | undefi
     : { period: parts.slice(0, at + 1).join("/"), delivery };
 }
 
-function latestDeliveries(
-  source: string,
-  names: readonly string[],
-): { kept: readonly string[]; notes: readonly string[] } {
+function latestDeliveries(source: string, names: readonly string[]): ChosenNames {
   const byPeriod = Map.groupBy(names, (name) => deliveryOf(name)?.period);
   const dropped = new Set<string>();
   const notes: string[] = [];
