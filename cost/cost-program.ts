@@ -5,6 +5,7 @@ import { withBill } from "./bill-options.ts";
 import { ESTIMATE_KEYS } from "./estimate/build-cost-estimate.ts";
 import type { EnvironmentParts, EstimateOptions } from "./estimate/run-estimate.ts";
 import type { RightSizeOptions } from "./right-size/run-right-size.ts";
+import { addCatalogueVerb } from "./catalogue/catalogue-verb.ts";
 import { addGenerateVerb } from "./generate/generate-verb.ts";
 import { addIdleVerb } from "./idle/idle-verb.ts";
 import { addJournalVerb } from "./journal/journal-verb.ts";
@@ -35,7 +36,11 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
         .description("split a bill by owner, with the balance sheet that proves nothing is lost"),
     )
       .addOption(new Option("--by <key>", "what to split by").choices(REPORT_KEYS).default("team"))
-      .option("--idle <file>", "what cost idle found in the same bill (JSON), as a section of the page"),
+      .option("--idle <file>", "what cost idle found in the same bill (JSON), as a section of the page")
+      .option(
+        "--variance <file>",
+        "budgets beside the same bill by cost variance (JSON), as a section of the page",
+      ),
     ["table", "json", "csv", "focus", "html"],
   )
     .addHelpText(
@@ -47,6 +52,7 @@ Examples:
   $ bedplate cost report --input bill.csv.gz --json --out report.json
   $ bedplate cost report --input cur.parquet --format html --out cost.html
   $ bedplate cost report --input cur.parquet --format html --idle idle.json --out cost.html
+  $ bedplate cost report --input cur.parquet --format html --variance variance.json --out cost.html
   $ bedplate cost report --input cur/ --owners owners.yaml --allocation rules.yaml --by cost-center
   $ bedplate cost report --input cur/ --allocation rules.yaml --format focus --out allocated.csv
   $ bedplate cost report --input focus.parquet --kubernetes answers/ --month 2026-07
@@ -136,6 +142,7 @@ Exit codes: 0 compared, 1 over budget (with --fail-over-budget), 2 bad input`,
   addJournalVerb(cost);
   addIdleVerb(cost, parts);
   addOffHoursVerb(cost, parts);
+  addCatalogueVerb(cost);
 }
 
 /** Options of the verbs that read measured use. */

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import type * as z from "zod";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { allocationRulesSchema } from "../allocation/allocation-rules.ts";
@@ -6,6 +7,7 @@ import { readKubernetesUsage } from "../allocation/read-kubernetes-usage.ts";
 import { type IdleReport, idleReportSchema } from "../idle/idle-report.ts";
 import { ownersFileSchema } from "../owners/owners-file.ts";
 import { readContractFile } from "../read-contract-file.ts";
+import { type CostVariance, costVarianceSchema } from "../variance/cost-variance.ts";
 import { buildCostReport, type CostReportArgs, isBalanced } from "./build-cost-report.ts";
 import type { CostReport } from "./cost-report.ts";
 import { readFocusParts } from "./focus/read-focus-parts.ts";
@@ -29,22 +31,29 @@ export interface ReportOptions extends BillOptions {
   readonly by: string;
   /** What `cost idle` found, for the page. */
   readonly idle?: string;
+  /** What `cost variance` says of environments and their budgets, for the page. */
+  readonly variance?: string;
   readonly format: "table" | "json" | "csv" | "focus" | "html";
   readonly out?: string;
 }
 
+/** What some formats need beside the report. */
+interface Beside {
+  readonly args: CostReportArgs;
+  readonly idle: IdleReport | undefined;
+  readonly variance: CostVariance | undefined;
+}
+
 const RENDERERS: Readonly<
-  Record<
-    ReportOptions["format"],
-    (report: CostReport, idle: IdleReport | undefined, args: CostReportArgs) => string | Promise<string>
-  >
+  Record<ReportOptions["format"], (report: CostReport, beside: Beside) => string | Promise<string>>
 > = {
   table: renderTable,
   json: (report) => `${JSON.stringify(report, null, 2)}\n`,
   csv: renderCsv,
-  focus: async (report, _, args) => renderFocus(report, await readFocusParts(args, report)),
+  focus: async (report, { args }) => renderFocus(report, await readFocusParts(args, report)),
   // Its charts' library is loaded only for a page.
-  html: async (report, idle) => (await import("./page/render-page.ts")).renderPage(report, idle),
+  html: async (report, { idle, variance }) =>
+    (await import("./page/render-page.ts")).renderPage(report, idle, variance),
 };
 
 /**
@@ -110,34 +119,46 @@ export async function readOwnerFiles({
   };
 }
 
-/** @throws {InputError} when there is no page that it could be in */
-function checkIdleOption({ idle, format }: ReportOptions): void {
-  if (idle === undefined || format === "html") return;
+/** @throws {InputError} when there is no page that they could be in */
+function checkPageOptions(options: ReportOptions): void {
+  if (options.format === "html") return;
   const message = "is a section of the page: give --format html";
-  throw new InputError("command line", [{ path: "--idle", message }]);
+  const faults = (["idle", "variance"] as const)
+    .filter((option) => options[option] !== undefined)
+    .map((option) => ({ path: `--${option}`, message }));
+  if (faults.length > 0) throw new InputError("command line", faults);
 }
 
-/** @throws {InputError} when it is no findings, or those of another bill or month */
-async function readIdle(file: string | undefined, report: CostReport): Promise<IdleReport | undefined> {
+/**
+ * What another verb says of the same bill.
+ *
+ * @throws {InputError} when it is not what that verb writes, or is of another bill or month
+ */
+async function readOfSameBill<T extends Pick<IdleReport | CostVariance, "source" | "month">>(
+  verb: "idle" | "variance",
+  schema: z.ZodType<T>,
+  file: string | undefined,
+  report: CostReport,
+): Promise<T | undefined> {
   if (file === undefined) return undefined;
-  const { data: idle } = await readContractFile(idleReportSchema, file, "--idle");
+  const { data } = await readContractFile(schema, file, `--${verb}`);
   const faults: Fault[] = [];
-  if (idle.source.sha256 !== report.source.sha256) {
+  if (data.source.sha256 !== report.source.sha256) {
     faults.push({
       path: "source.sha256",
-      message: `is not that of ${report.source.name}: run cost idle on it`,
+      message: `is not that of ${report.source.name}: run cost ${verb} on it`,
     });
   }
-  if (report.month !== null && report.month !== idle.month) {
-    faults.push({ path: "month", message: `is ${idle.month}, and the report's is ${report.month}` });
+  if (report.month !== null && report.month !== data.month) {
+    faults.push({ path: "month", message: `is ${data.month}, and the report's is ${report.month}` });
   }
   if (faults.length > 0) throw new InputError(file, faults);
-  return idle;
+  return data;
 }
 
 /** `bedplate cost report`: 0 when the balance sheet closes, 1 when it does not. */
 export async function runReport(options: ReportOptions): Promise<ExitCode> {
-  checkIdleOption(options);
+  checkPageOptions(options);
   const month = checkedMonth(options.month);
   const args = {
     input: options.input,
@@ -147,7 +168,8 @@ export async function runReport(options: ReportOptions): Promise<ExitCode> {
     ...(await readOwnerFiles(options)),
   };
   const report = await buildCostReport(args);
-  const idle = await readIdle(options.idle, report);
-  await writeOut(await RENDERERS[options.format](report, idle, args), options.out);
+  const idle = await readOfSameBill("idle", idleReportSchema, options.idle, report);
+  const variance = await readOfSameBill("variance", costVarianceSchema, options.variance, report);
+  await writeOut(await RENDERERS[options.format](report, { args, idle, variance }), options.out);
   return isBalanced(report) ? EXIT_CODE.asWanted : EXIT_CODE.failed;
 }

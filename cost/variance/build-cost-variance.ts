@@ -65,6 +65,7 @@ function rowOf(estimate: CostEstimate, currency: CurrencyReport): VarianceRow {
   const variance = subtractDecimals(actual, estimated);
   return {
     environment: estimate.environment,
+    team: estimate.lines[0]?.owner.team ?? null,
     estimated: text(estimated),
     estimatedAtMost: text(parseDecimal(estimate.total.perMonthAtMostRounded)),
     actual: text(actual),
@@ -116,6 +117,7 @@ export function buildCostVariance(report: CostReport, estimates: readonly CostEs
   return {
     apiVersion: API_VERSION,
     kind: "CostVariance",
+    source: { name: report.source.name, sha256: report.source.sha256 },
     month,
     chargeDays: currency.chargeDays,
     currency: currency.currency,

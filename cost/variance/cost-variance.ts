@@ -8,6 +8,7 @@ const money = z
 
 export const varianceRowSchema = z.strictObject({
   environment: z.string(),
+  team: z.string().nullable().describe("Whose it is; null where the environment has nothing to estimate"),
   estimated: money.describe("A month at the environment's counts; without what has no known price"),
   estimatedAtMost: money,
   actual: money.describe("Effective cost in the bill"),
@@ -27,6 +28,7 @@ export const costVarianceSchema = z
   .strictObject({
     apiVersion: z.literal(API_VERSION),
     kind: z.literal("CostVariance"),
+    source: z.strictObject({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
     month: z.string().regex(/^\d{4}-\d{2}$/),
     chargeDays: z.strictObject({ first: z.iso.date(), last: z.iso.date() }),
     currency: z.string().regex(/^[A-Z]{3}$/),

@@ -11,7 +11,9 @@ import type { IdleReport } from "../../idle/idle-report.ts";
 import { KIND_TEXT } from "../../idle/render-idle.ts";
 import type { CostReport, CurrencyReport, Money, ReportRow } from "../cost-report.ts";
 import { balanceParts, filesText, keyText, labelOf, periodText, SPLIT_TEXT } from "../wording.ts";
+import type { CostVariance } from "../../variance/cost-variance.ts";
 import { renderBarChart } from "./bar-chart.ts";
+import { budgetLinesOf } from "./budgets.ts";
 import { html, Html, NOTHING } from "./html.ts";
 import { costByMonth, type CostKind, costKindsOf, monthsOf, moversOf, servicesOf } from "./owner-months.ts";
 
@@ -308,6 +310,13 @@ function sharedOut(currency: CurrencyReport): Html {
     ${table(`What was moved, ${currency.currency}`, columns, rows)}`;
 }
 
+/** "12.00 over", "3.50 left". */
+function budgetText(overBudget: string): string {
+  return Number(overBudget) > 0
+    ? `${amountText(overBudget)} over`
+    : `${amountText(overBudget.replace("-", ""))} left`;
+}
+
 function percentText(percent: string | null): string {
   return percent === null ? "-" : `${percent} %`;
 }
@@ -393,6 +402,46 @@ function unused(idle: IdleReport | undefined, { currency }: CurrencyReport): Htm
     ${table(`Paid for and not used, ${currency}`, columns, rows)}`;
 }
 
+/** Budgets beside what environments cost, as `cost variance` has them of the same bill. */
+function budgets(variance: CostVariance | undefined, currency: CurrencyReport): Html {
+  if (variance === undefined || variance.currency !== currency.currency) return NOTHING;
+  const rows = budgetLinesOf(variance).map((line) =>
+    row(
+      line.environment === null ? `${line.team}, together` : `${line.team}: ${line.environment}`,
+      [
+        amountText(line.budget),
+        amountText(line.actual),
+        percentText(line.usedPercent),
+        budgetText(line.overBudget),
+        amountText(line.estimated),
+        signed(amountText(line.variance)),
+      ],
+      line.environment === null,
+    ),
+  );
+  const rest = row("rest of the bill", ["", amountText(variance.rest), "", "", "", ""]);
+  const bill = row("bill", ["", amountText(variance.bill), "", "", "", ""], true);
+  const heads = ["budget", "actual", "of budget", "left or over", "estimated", "actual to estimate"];
+  const notes = variance.notes.map((note) => html`<li>${note}</li>`);
+  return html`<h2>Budget and actual</h2>
+    <p class="soft">
+      Effective cost of environments by team in ${variance.month}; prices of estimates as of
+      ${variance.pricesAsOf}.
+    </p>
+    ${table(
+      `Budget and actual of ${variance.month}, ${variance.currency}`,
+      [{ head: "team: environment" }, ...heads.map(number)],
+      [...rows, rest, bill],
+    )}
+    ${
+      notes.length === 0
+        ? NOTHING
+        : html`<ul>
+            ${notes}
+          </ul>`
+    }`;
+}
+
 function balanceSheet(report: CostReport, currency: CurrencyReport): Html {
   const { balance } = currency;
   const isListed = balance.bill.list !== null;
@@ -432,16 +481,22 @@ function balanceSheet(report: CostReport, currency: CurrencyReport): Html {
     ${table(`Balance sheet, ${currency.currency}`, columns, [line("bill", balance.bill), ...parts, line("difference", balance.difference, true)])}`;
 }
 
-function currencySection(report: CostReport, currency: CurrencyReport, idle: IdleReport | undefined): Html {
+function currencySection(
+  report: CostReport,
+  currency: CurrencyReport,
+  idle: IdleReport | undefined,
+  variance: CostVariance | undefined,
+): Html {
   const { chargeDays } = currency;
   return html`<section aria-label="${currency.currency}">
     <p>
       ${currency.currency}, billing period ${periodText(currency)}, charges of ${chargeDays.first} to
       ${chargeDays.last}
     </p>
-    ${cards(report, currency)} ${overview(report, currency)} ${overTime(report, currency)}
-    ${movers(report, currency)} ${drillDown(report, currency)} ${sharedOut(currency)} ${commitments(currency)}
-    ${nodes(currency)} ${unused(idle, currency)} ${balanceSheet(report, currency)}
+    ${cards(report, currency)} ${overview(report, currency)} ${budgets(variance, currency)}
+    ${overTime(report, currency)} ${movers(report, currency)} ${drillDown(report, currency)}
+    ${sharedOut(currency)} ${commitments(currency)} ${nodes(currency)} ${unused(idle, currency)}
+    ${balanceSheet(report, currency)}
   </section>`;
 }
 
@@ -450,8 +505,9 @@ function currencySection(report: CostReport, currency: CurrencyReport, idle: Idl
  * where a table has them; charts are pictures of them.
  *
  * @param idle what `cost idle` found in the same bill
+ * @param variance what `cost variance` says of environments in the same bill
  */
-export function renderPage(report: CostReport, idle?: IdleReport): string {
+export function renderPage(report: CostReport, idle?: IdleReport, variance?: CostVariance): string {
   const css = readFileSync(new URL("./page.css", import.meta.url), "utf8");
   const { source } = report;
   const notes = report.notes.map((note) => html`<li>${note}</li>`);
@@ -472,7 +528,7 @@ export function renderPage(report: CostReport, idle?: IdleReport): string {
           <h1>${title}</h1>
         </header>
         <main>
-          ${report.currencies.map((currency) => currencySection(report, currency, idle))}
+          ${report.currencies.map((currency) => currencySection(report, currency, idle, variance))}
           ${
             notes.length === 0
               ? NOTHING

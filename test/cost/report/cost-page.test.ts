@@ -13,6 +13,7 @@ import type { CostLine, CostReport } from "../../../cost/report/cost-report.ts";
 import { labelOf } from "../../../cost/report/wording.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import { renderPage } from "../../../cost/report/page/render-page.ts";
+import type { CostVariance } from "../../../cost/variance/cost-variance.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
 import { costCommand, type Outcome } from "../cost-command.ts";
 import { type CurRow, curCsv, generateCurMonth } from "./cur-month.ts";
@@ -83,13 +84,64 @@ function idleOf({ source }: CostReport): IdleReport {
   };
 }
 
+/** Of two teams, one with two environments and a name that would be a script. */
+function varianceOf({ source }: CostReport): CostVariance {
+  const row = { variancePercent: "0.0", unpricedLines: 0, estimatedAtMost: "1.00" };
+  return {
+    apiVersion: "bedplate/v1",
+    kind: "CostVariance",
+    source: { name: source.name, sha256: source.sha256 },
+    month: "2026-08",
+    chargeDays: { first: "2026-08-01", last: "2026-08-02" },
+    currency: "USD",
+    pricesAsOf: "2026-07-20",
+    rows: [
+      {
+        ...row,
+        team: HOSTILE,
+        environment: "prod",
+        estimated: "1000.00",
+        actual: "1234.50",
+        variance: "234.50",
+        budget: "1200.00",
+        overBudget: "34.50",
+      },
+      {
+        ...row,
+        team: HOSTILE,
+        environment: "dev",
+        estimated: "10.00",
+        actual: "9.50",
+        variance: "-0.50",
+        budget: "20.00",
+        overBudget: "-10.50",
+      },
+      {
+        ...row,
+        team: "payments",
+        environment: "pay",
+        estimated: "0.00",
+        actual: "0.00",
+        variance: "0.00",
+        budget: "0.00",
+        overBudget: "0.00",
+      },
+    ],
+    rest: "56.00",
+    bill: "1300.00",
+    notes: ["the bill has charges to 2026-08-02 only"],
+  };
+}
+
 let report: CostReport;
 let idle: IdleReport;
+let variance: CostVariance;
 let page: string;
 beforeAll(async () => {
   report = await buildCostReport({ input, key: reportKey("team", undefined) });
   idle = idleOf(report);
-  page = renderPage(report, idle);
+  variance = varianceOf(report);
+  page = renderPage(report, idle, variance);
 });
 
 /** Text of an element's inside, as a browser shows it. */
@@ -200,6 +252,43 @@ describe("renderPage()", () => {
     expect(renderPage(report)).not.toContain("Paid for and not used");
   });
 
+  it("has budgets and what was spent of them, a team's environments together, and none without them", () => {
+    expect(cellsOf("Budget and actual of 2026-08, USD")).toEqual([
+      [
+        `${HOSTILE.replace("\u202E", "\uFFFD")}: prod`,
+        "1,200.00",
+        "1,234.50",
+        "102.9 %",
+        "34.50 over",
+        "1,000.00",
+        "+234.50",
+      ],
+      [
+        `${HOSTILE.replace("\u202E", "\uFFFD")}: dev`,
+        "20.00",
+        "9.50",
+        "47.5 %",
+        "10.50 left",
+        "10.00",
+        "-0.50",
+      ],
+      [
+        `${HOSTILE.replace("\u202E", "\uFFFD")}, together`,
+        "1,220.00",
+        "1,244.00",
+        "102.0 %",
+        "24.00 over",
+        "1,010.00",
+        "+234.00",
+      ],
+      ["payments: pay", "0.00", "0.00", "-", "0.00 left", "0.00", "+0.00"],
+      ["rest of the bill", "", "56.00", "", "", "", ""],
+      ["bill", "", "1,300.00", "", "", "", ""],
+    ]);
+    expect(page).toContain("the bill has charges to 2026-08-02 only");
+    expect(renderPage(report, idle)).not.toContain("Budget and actual");
+  });
+
   it("never lets a tag become markup, has no script and asks for nothing", () => {
     expect(page).not.toMatch(/<script|\u202E|<(?:img|link|iframe|object)|url\(|@import/i);
     expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
@@ -208,17 +297,26 @@ describe("renderPage()", () => {
   });
 
   it("is the same to the byte on repeat", () => {
-    expect(renderPage(report, idle)).toBe(page);
+    expect(renderPage(report, idle, variance)).toBe(page);
   });
 });
 
-describe("bedplate cost report --idle", () => {
-  const run = (file: string, format: string): Promise<Outcome> =>
-    costCommand(path.dirname(input), "report", "--input", input, "--format", format, "--idle", file);
+describe("bedplate cost report --idle --variance", () => {
+  const run = (file: string, format: string, ...more: string[]): Promise<Outcome> =>
+    costCommand(path.dirname(input), "report", "--input", input, "--format", format, "--idle", file, ...more);
 
-  it("puts the findings of the same bill into the page", async () => {
-    const outcome = await run(write("idle.json", JSON.stringify(idle)), "html");
+  it("puts what is said of the same bill into the page", async () => {
+    const budgets = write("variance.json", JSON.stringify(variance));
+    const outcome = await run(write("idle.json", JSON.stringify(idle)), "html", "--variance", budgets);
     expect(outcome).toMatchObject({ exitCode: 0, stderr: "", stdout: page });
+  });
+
+  it("fails on budgets beside another bill", async () => {
+    const other = { ...variance, source: { name: "x.csv", sha256: "0".repeat(64) } };
+    const file = write("other-variance.json", JSON.stringify(other));
+    const refused = await run(write("idle.json", JSON.stringify(idle)), "html", "--variance", file);
+    expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(refused.stderr).toContain("source.sha256: is not that of two-months.csv: run cost variance on it");
   });
 
   it("fails on findings of another bill, on what are none, and where there is no page", async () => {

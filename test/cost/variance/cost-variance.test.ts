@@ -68,6 +68,7 @@ describe("buildCostVariance()", () => {
     expect(variance.rows).toMatchObject([
       {
         environment: "dev",
+        team: "payments",
         estimated: "55.85",
         actual: "70.01",
         variance: "14.16",
