@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 import { Command } from "commander";
+import * as z from "zod";
 import { addAgentVerbs } from "./verbs/agent-program.ts";
 import { runProgram } from "./verbs/run-program.ts";
+
+// Each contract is parsed once or twice a run: a parser that zod compiles for it would cost more than it saves.
+z.config({ jitless: true });
 
 /** The agent on a host. In a checkout cli/bedplate.ts has the same verbs and more. */
 const program = new Command("bedplate")

@@ -1,4 +1,4 @@
-import { DRIFT_UNIT, EARLY_UNIT, HOST_PATHS, LATE_UNIT, SERVICE_UNIT } from "./paths.ts";
+import { DRIFT_UNIT, EARLY_UNIT, HOST_PATHS, LATE_UNIT, NODE_FLAGS, SERVICE_UNIT } from "./paths.ts";
 
 /** One line of a unit file: a directive, or a comment that says why the next one is there. */
 type UnitLine = readonly [directive: string, value: string] | { readonly why: string };
@@ -76,7 +76,7 @@ const SETTLE: readonly UnitLine[] = [
   ["ExecStartPre", "-udevadm settle --timeout=30"],
 ];
 
-const AGENT = `${HOST_PATHS.node} ${HOST_PATHS.agentMain}`;
+const AGENT = [HOST_PATHS.node, ...NODE_FLAGS, HOST_PATHS.agentMain].join(" ");
 
 /** Runs that the timer and added devices start wait for each other: the agent refuses to run twice at a time. */
 const IN_TURN = "flock --timeout 300 /run/bedplate/turn.lock";

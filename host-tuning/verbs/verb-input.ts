@@ -64,7 +64,7 @@ export async function readVerbInput(options: PlanningOptions): Promise<VerbInput
 /** The timer runs this same program: the link to the one in force, where it was started by that. */
 export function confirmation(): Confirmation {
   const main = process.argv[1] ?? "";
-  return { revert: [process.execPath, main, "rollback", "--unconfirmed", "--log-json"] };
+  return { revert: [process.execPath, ...process.execArgv, main, "rollback", "--unconfirmed", "--log-json"] };
 }
 
 export async function readTimedFacts(

@@ -9,6 +9,7 @@ import {
   EARLY_UNIT,
   HOST_PATHS,
   LATE_UNIT,
+  NODE_FLAGS,
 } from "../../host-tuning/boot/paths.ts";
 import { renderUdevRules } from "../../host-tuning/boot/udev-rules.ts";
 import {
@@ -52,7 +53,7 @@ const SOURCE_FOLDERS = ["host-tuning", "service", "tools/archive"];
 const COMMAND_TEXT = `#!/bin/sh
 # The agent, by name: bedplate plan, bedplate status.
 folder=$(dirname "$(readlink -f "$0")")
-exec env NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-/var/cache/bedplate}" "$folder/node" "$folder/../main.cjs" "$@"
+exec env NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-/var/cache/bedplate}" "$folder/node" ${NODE_FLAGS.join(" ")} "$folder/../main.cjs" "$@"
 `;
 
 /**
