@@ -10,12 +10,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import * as z from "zod";
+import { type CatalogueRow, parseCatalogue, renderCatalogue } from "../cost/catalogue/catalogue.ts";
 import {
-  CATALOGUE_COLUMNS,
-  type CatalogueRow,
-  catalogueDigest,
-  parseCatalogue,
-} from "../cost/catalogue/catalogue.ts";
+  type DescribedType,
+  describedColumns,
+  describedTypeSchema,
+} from "../cost/catalogue/described-type.ts";
 import { InputError } from "../host-tuning/errors.ts";
 import { EXIT_CODE } from "../host-tuning/exit-code.ts";
 import { parseContract, parseYamlText } from "../host-tuning/profile/parse-contract.ts";
@@ -60,44 +60,8 @@ const sourceSchema = z.object({
 
 type SourceType = z.output<typeof sourceSchema>["instanceTypes"][number];
 
-/** What is taken of an answer to DescribeInstanceTypes; keys are the API's. */
-const describedSchema = z.record(
-  z.string(),
-  z.object({
-    VCpuInfo: z.object({
-      DefaultVCpus: z.int(),
-      DefaultCores: z.int(),
-      DefaultThreadsPerCore: z.int(),
-      ValidCores: z.array(z.int()).optional(),
-      ValidThreadsPerCore: z.array(z.int()).optional(),
-    }),
-    MemoryInfo: z.object({ SizeInMiB: z.int() }),
-    InstanceStorageInfo: z
-      .object({
-        Disks: z
-          .array(z.object({ Count: z.int(), SizeInGB: z.int(), Type: z.enum(["ssd", "hdd"]) }))
-          .length(1),
-        NvmeSupport: z.enum(["unsupported", "supported", "required"]),
-      })
-      .optional(),
-    NetworkInfo: z.object({
-      EnaSrdSupported: z.boolean(),
-      NetworkCards: z
-        .array(
-          z.object({
-            NetworkCardIndex: z.int(),
-            MaximumNetworkInterfaces: z.int(),
-            InterfaceTypes: z.array(z.string()),
-          }),
-        )
-        .min(1),
-    }),
-    PlacementGroupInfo: z.object({ SupportedStrategies: z.array(z.string()) }),
-    SupportedUsageClasses: z.array(z.enum(["on-demand", "spot", "capacity-block"])),
-  }),
-);
-
-type DescribedType = z.output<typeof describedSchema>[string];
+/** What is taken of an answer to DescribeInstanceTypes, by type. */
+const describedSchema = z.record(z.string(), describedTypeSchema);
 
 /** Two sources that disagree on what a type is describe different things: then nothing is built. */
 function contradictions(spec: SourceType, described: DescribedType): string[] {
@@ -108,42 +72,6 @@ function contradictions(spec: SourceType, described: DescribedType): string[] {
   return pairs.flatMap(([what, one, other]) =>
     one === other ? [] : [`${spec.type} has ${one} and ${other} ${what}`],
   );
-}
-
-/** Cards that are alike in a row are one entry: how many, interfaces on each, and whether they carry EFA. */
-function cardRuns({ NetworkInfo }: DescribedType): [number, number, boolean][] {
-  const runs: [number, number, boolean][] = [];
-  for (const card of NetworkInfo.NetworkCards.toSorted((a, b) => a.NetworkCardIndex - b.NetworkCardIndex)) {
-    const carriesEfa = card.InterfaceTypes.includes("efa-only");
-    const last = runs.at(-1);
-    if (last?.[1] === card.MaximumNetworkInterfaces && last[2] === carriesEfa) last[0] += 1;
-    else runs.push([1, card.MaximumNetworkInterfaces, carriesEfa]);
-  }
-  return runs;
-}
-
-/** The last columns of a row: what only the API says. All null where it has no such type. */
-function describedColumns(described: DescribedType | undefined) {
-  if (described === undefined) return [null, null, null, null, null, null, null] as const;
-  const { VCpuInfo: cpu, InstanceStorageInfo: storage } = described;
-  const [disks] = storage?.Disks ?? [];
-  return [
-    [cpu.DefaultCores, cpu.DefaultThreadsPerCore] satisfies CatalogueRow[18],
-    cpu.ValidCores === undefined || cpu.ValidThreadsPerCore === undefined
-      ? null
-      : ([cpu.ValidCores, cpu.ValidThreadsPerCore] satisfies CatalogueRow[19]),
-    disks === undefined
-      ? ([0, 0, "none"] satisfies CatalogueRow[20])
-      : ([
-          disks.Count,
-          disks.SizeInGB,
-          disks.Type === "hdd" ? "hdd" : storage?.NvmeSupport === "unsupported" ? "ssd" : "nvme",
-        ] satisfies CatalogueRow[20]),
-    cardRuns(described),
-    described.NetworkInfo.EnaSrdSupported,
-    described.PlacementGroupInfo.SupportedStrategies.includes("cluster"),
-    described.SupportedUsageClasses.filter((usage) => usage !== "on-demand").toSorted(),
-  ] as const;
 }
 
 function rowOf(spec: SourceType, described: DescribedType | undefined): CatalogueRow {
@@ -186,27 +114,21 @@ interface Described {
   readonly asOf: string;
 }
 
-/** The file's text: a header and one line per type, so that a refresh reads well in a diff. */
-function renderCatalogue(source: z.output<typeof sourceSchema>, described: Described): string {
-  const rows = source.instanceTypes
-    .map((spec) => rowOf(spec, described.types[spec.type]))
-    .toSorted((a, b) => (a[0] < b[0] ? -1 : Number(a[0] > b[0])));
-  const header = {
-    source: source.source,
-    licence: source.license,
-    specsAsOf: source.specsAsOf,
-    describedBy: described.name,
-    describedAsOf: described.asOf,
-    pricesAsOf: source.pricesAsOf,
-    region: source.region,
-    currency: source.currency,
-    sha256: catalogueDigest(CATALOGUE_COLUMNS, rows),
-    columns: CATALOGUE_COLUMNS,
-  };
-  const headerLines = Object.entries(header).map(
-    ([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)},\n`,
+function renderBuilt(source: z.output<typeof sourceSchema>, described: Described): string {
+  const rows = source.instanceTypes.map((spec) => rowOf(spec, described.types[spec.type]));
+  return renderCatalogue(
+    {
+      source: source.source,
+      licence: source.license,
+      specsAsOf: source.specsAsOf,
+      describedBy: described.name,
+      describedAsOf: described.asOf,
+      pricesAsOf: source.pricesAsOf,
+      region: source.region,
+      currency: source.currency,
+    },
+    rows,
   );
-  return `{\n${headerLines.join("")}"rows": [\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n}\n`;
 }
 
 function readJson<S extends z.ZodType>(schema: S, path: string): z.output<S> {
@@ -235,7 +157,7 @@ function main([sourcePath, typesPath, name, asOf, ...others]: readonly string[])
         faults.map((message) => ({ path: "", message })),
       );
     }
-    const text = renderCatalogue(source, { types, name, asOf });
+    const text = renderBuilt(source, { types, name, asOf });
     const catalogue = parseCatalogue(text, source.region, "the catalogue that was built");
     writeFileSync(OUTPUT, text);
     const priced = catalogue.instanceTypes.filter((spec) => spec.price.kind === "priced").length;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as z from "zod";
-import { InputError } from "../../host-tuning/errors.ts";
+import { InputError, messageOf } from "../../host-tuning/errors.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 
 /**
@@ -223,6 +223,19 @@ export function catalogueDigest(columns: readonly string[], rows: readonly unkno
     .digest("hex");
 }
 
+/** The file's text: a header and one line per type, so that a refresh reads well in a diff. */
+export function renderCatalogue(
+  header: Omit<CatalogueFile, "sha256" | "columns" | "rows">,
+  unsorted: readonly CatalogueRow[],
+): string {
+  const rows = unsorted.toSorted((a, b) => (a[0] < b[0] ? -1 : Number(a[0] > b[0])));
+  const sha256 = catalogueDigest(CATALOGUE_COLUMNS, rows);
+  const headerLines = Object.entries({ ...header, sha256, columns: CATALOGUE_COLUMNS }).map(
+    ([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)},\n`,
+  );
+  return `{\n${headerLines.join("")}"rows": [\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n}\n`;
+}
+
 function priceOf(file: CatalogueFile, row: CatalogueRow, region: string): Price {
   const amount = row[17];
   if (region !== file.region) {
@@ -349,19 +362,36 @@ export function parseCatalogue(text: string, region: string, source: string): Ca
   };
 }
 
-/** By region: the file is committed and does not change below a running program. */
+/** The catalogue in force: the committed one, or a refreshed one that BEDPLATE_CATALOGUE names. */
+function catalogueInForce(): { file: string | URL; name: string } {
+  const own = process.env["BEDPLATE_CATALOGUE"];
+  if (own === undefined) return { file: FILE, name: "cost/catalogue/ec2-us-east-1.json" };
+  return { file: own, name: own };
+}
+
+function readCatalogueText(file: string | URL, name: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new InputError(name, [{ path: "", message: `Cannot read: ${messageOf(cause)}` }], { cause });
+  }
+}
+
+/** By file and region: a file does not change below a running program. */
 const LOADED = new Map<string, Catalogue>();
 
 /**
- * The committed catalogue, priced for `region`. In a region whose prices it lacks every type is unpriced and says why;
+ * The catalogue in force, priced for `region`: the committed one, unless BEDPLATE_CATALOGUE names another. In a region whose prices it lacks every type is unpriced and says why;
  * the specifications hold everywhere. Read and checked once in a program.
  *
- * @throws {InputError} when the committed file is broken
+ * @throws {InputError} when the file is not there or broken
  */
 export function loadCatalogue(region: string): Catalogue {
-  const loaded = LOADED.get(region);
+  const { file, name } = catalogueInForce();
+  const key = JSON.stringify([name, region]);
+  const loaded = LOADED.get(key);
   if (loaded !== undefined) return loaded;
-  const catalogue = parseCatalogue(readFileSync(FILE, "utf8"), region, "cost/catalogue/ec2-us-east-1.json");
-  LOADED.set(region, catalogue);
+  const catalogue = parseCatalogue(readCatalogueText(file, name), region, name);
+  LOADED.set(key, catalogue);
   return catalogue;
 }
