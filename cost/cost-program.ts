@@ -57,6 +57,11 @@ Examples:
   $ bedplate cost report --input cur/ --allocation rules.yaml --format focus --out allocated.csv
   $ bedplate cost report --input focus.parquet --kubernetes answers/ --month 2026-07
 
+A bill in a bucket takes s3:ListBucket and s3:GetObject, with the credentials, region and endpoint of the environment
+(AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). What is downloaded is kept in ~/.cache/bedplate/s3, or below
+BEDPLATE_CACHE_DIR, until it changes; the folder may be removed at any time:
+  $ bedplate cost report --input s3://bucket/cur/ --month 2026-07
+
 Use of nodes by pods, for --kubernetes, one JSON answer a metric and at most a day each:
   $ curl -G http://prometheus:9090/api/v1/query_range -d step=300 \\
       -d start=2026-07-01T00:00:00Z -d end=2026-07-02T00:00:00Z \\

@@ -18,12 +18,12 @@ export function addCatalogueVerb(cost: Command): void {
       "after",
       `
 It takes AWS credentials that may call ec2:DescribeInstanceTypes and pricing:GetProducts. What is saved is in force for
-every verb, and for pulumi, that runs with BEDPLATE_CATALOGUE=FILE.
+every verb, and for pulumi, that runs with BEDPLATE_CATALOGUE=/PATH/OF/FILE; other regions are unpriced then.
 
 Examples:
   $ bedplate cost catalogue --region eu-central-1
   $ bedplate cost catalogue --region eu-central-1 --save frankfurt.json --json
-  $ BEDPLATE_CATALOGUE=frankfurt.json bedplate cost estimate --env prod
+  $ BEDPLATE_CATALOGUE=$PWD/frankfurt.json bedplate cost estimate --env ./frankfurt.yaml
 
 Exit codes: 0 asked, 2 bad input or refused by AWS`,
     )

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { link, rename, rm, writeFile } from "node:fs/promises";
-import { InputError, messageOf } from "../../host-tuning/errors.ts";
+import { type Fault, InputError, messageOf } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { writeOut } from "../report/run-report.ts";
 import { diffCatalogues, renderCatalogueDiff } from "./catalogue-diff.ts";
@@ -34,10 +34,14 @@ async function saveCatalogue(file: string, text: string, replaces: boolean): Pro
 
 /** `bedplate cost catalogue`: 0; with --save there is a file that BEDPLATE_CATALOGUE may name. */
 export async function runCatalogue(options: CatalogueOptions): Promise<ExitCode> {
+  const faults: Fault[] = [];
   if (!/^[a-z]{2}(?:-[a-z]+)+-\d$/.test(options.region)) {
     const message = `"${options.region}" is no region as in eu-central-1`;
-    throw new InputError("command line", [{ path: "--region", message }]);
+    faults.push({ path: "--region", message });
   }
+  if (options.write === true && options.save === undefined)
+    faults.push({ path: "--write", message: "name the file with --save" });
+  if (faults.length > 0) throw new InputError("command line", faults);
   const text = await refreshCatalogue(options.region, new Date().toISOString().slice(0, 10));
   const refreshed = parseCatalogue(text, options.region, `AWS, ${options.region}`);
   const diff = diffCatalogues(loadCatalogue(options.region), refreshed);

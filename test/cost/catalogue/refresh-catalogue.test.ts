@@ -225,8 +225,13 @@ price  t3.small  0.024000  0.021600  -10.0 %
     expect(await faults()).toEqual(["PriceList: has no on-demand price for eu-central-1: is it a region?"]);
     prices.refusal = "AccessDeniedException";
     expect(await faults()).toEqual(["pricing:GetProducts: AccessDeniedException: not allowed"]);
-    const mistyped = await costCommand("stacks", "catalogue", "--region", "frankfurt");
-    expect(mistyped).toMatchObject({ exitCode: 2 });
+    const mistyped = await costCommand("stacks", "catalogue", "--region", "frankfurt", "--write");
+    expect(mistyped.exitCode).toBe(2);
+    expect(mistyped.stderr).toBe(`\
+bedplate: command line: 2 faults
+  --region: "frankfurt" is no region as in eu-central-1
+  --write: name the file with --save
+`);
   });
 });
 
