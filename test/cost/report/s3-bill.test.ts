@@ -259,7 +259,9 @@ describeWith([MOTO], "a bill at s3://", () => {
       timeout: 60_000,
     });
     await half;
-    await expect.poll(() => existsSync(path.join(folder, "cache")) && cached()).toHaveLength(1);
+    await expect
+      .poll(() => existsSync(path.join(folder, "cache")) && cached(), { timeout: 30_000 })
+      .toHaveLength(1);
     killed.kill("SIGKILL");
     await killed;
     expect(cached()).toEqual([expect.stringMatching(/\.part$/)]);
