@@ -21,6 +21,7 @@ import {
 } from "../../../cost/estimate/render-estimate-diff.ts";
 import { addDecimals, formatDecimal, parseDecimal } from "../../../cost/money/exact-decimal.ts";
 import { InputError } from "../../../host-tuning/errors.ts";
+import { describeWith, program } from "../../helpers/needs.ts";
 import { costCommand, type Outcome } from "../cost-command.ts";
 
 interface Side {
@@ -243,7 +244,7 @@ function shop(changes: Partial<EnvironmentInput> = {}): string {
   return `export const shop = ${JSON.stringify(input({ name: "shop", hostPools: [WEB], ...changes }))};\n`;
 }
 
-describe("bedplate cost estimate --diff", () => {
+describeWith([program("git", "apt-get install git")], "bedplate cost estimate --diff", () => {
   it("compares the working tree with a revision of a real repository, and gates on the budget", async () => {
     const { stacks, commit, place } = await repository();
     await commit({ "shop.ts": shop() });
