@@ -10,7 +10,7 @@ import { isDrifted } from "./drift.ts";
 import { afterFutileReboot, keysRebootedFor } from "./futile-reboot.ts";
 import type { HostPlan } from "./host-plan.ts";
 import { type JournalState, foldJournal } from "./journal-state.ts";
-import { keepingAddresses } from "./keep-addresses.ts";
+import { keepingAddresses, patienceWithin } from "./keep-addresses.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
 import { takeBackOverdue } from "./overdue.ts";
 import type { Decision } from "./decision.ts";
@@ -73,7 +73,8 @@ export async function applyPlan(input: ApplyInput): Promise<HostReport> {
     const futile = await keysRebootedFor(host, decisions, past);
     const carry = async (): Promise<CarriedOut> =>
       await carryOut({ ...input, past }, decisions, journal, context);
-    const done = await (decisions.some(mayCutOff) ? keepingAddresses(host, run, carry) : carry());
+    const patience = patienceWithin(input.profile.confirm.timeoutSeconds);
+    const done = await (decisions.some(mayCutOff) ? keepingAddresses(host, run, carry, patience) : carry());
     const { changed, reset } = done;
 
     const entries = done.decisions.map((decision): ReportEntry => {

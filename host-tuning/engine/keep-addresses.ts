@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
+import { TuningError } from "../errors.ts";
 import type { HostReport, NetworkRepair } from "../report/host-report.ts";
 import type { Host } from "../sys/host.ts";
 import type { RunContext } from "./run-context.ts";
@@ -19,6 +20,19 @@ export interface Patience {
 }
 
 const PATIENCE: Patience = { ownMillis: 20_000, askedMillis: 40_000, pollMillis: 500 };
+
+/**
+ * For a run that a dead-man timer waits for: a quarter of its time, as confirming takes half. The timer's rollback cannot
+ * begin before that run ends.
+ */
+export function patienceWithin(timeoutSeconds: number): Patience {
+  const millis = timeoutSeconds * 1000;
+  return {
+    ...PATIENCE,
+    ownMillis: Math.min(PATIENCE.ownMillis, millis / 12),
+    askedMillis: Math.min(PATIENCE.askedMillis, millis / 6),
+  };
+}
 
 const addressesSchema = z.array(
   z.object({
@@ -96,7 +110,10 @@ async function bringBack(host: Host, before: Addressed, patience: Patience): Pro
   const waitedFor = await lostWithin(host, before, patience.ownMillis, patience, isGivenUp);
   if (waitedFor.size === 0) return [];
   const asked = new Map<string, string>();
-  for (const device of waitedFor.keys()) asked.set(device, await askManager(host, device));
+  for (const device of waitedFor.keys()) {
+    const isUp = await hasCarrier(host, device);
+    asked.set(device, isUp ? await askManager(host, device) : "its link is down, so nobody was asked");
+  }
   const lost = await lostWithin(host, waitedFor, patience.askedMillis, patience);
   return [...waitedFor].map(([device, families]) => ({
     device,
@@ -149,6 +166,16 @@ async function networkdStateOf(host: Host, device: string): Promise<string | und
   if (index === undefined) return undefined;
   const text = (await host.readText(`/run/systemd/netif/links/${index}`)) ?? "";
   return /^ADMIN_STATE=(\S+)$/m.exec(text)?.[1];
+}
+
+/** An interface that was taken down has no carrier to read; asking for its address would only take it up again. */
+async function hasCarrier(host: Host, device: string): Promise<boolean> {
+  try {
+    return (await host.readText(`/sys/class/net/${device}/carrier`))?.trim() === "1";
+  } catch (error) {
+    if (error instanceof TuningError && error.code === "HOST_READ") return false;
+    throw error;
+  }
 }
 
 /** Has the interface configured anew, and says what was done. */

@@ -14,7 +14,7 @@ import { describeWith } from "../../helpers/needs.ts";
 /** Bounds a wait in a guest that shares emulated CPUs with whatever else runs. */
 const RETURN_MILLIS = 600_000;
 
-const PROGRAM = "/root/cut-off.mjs";
+const PROGRAM = "/root/cut-off.cjs";
 
 const VFS = { sriov: [{ match: { driver: "igb" }, virtualFunctions: 2 }] };
 
@@ -36,7 +36,7 @@ describeWith(LAB_PARTS, "a host that cuts itself off", () => {
       path.resolve(import.meta.dirname, "../../.."),
       "test/host-tuning/engine/cut-off-program.ts",
     );
-    const bundle = path.join(lab.stateDir, "cut-off.mjs");
+    const bundle = path.join(lab.stateDir, "cut-off.cjs");
     await writeFile(bundle, code);
     await lab.vm.copyIn(bundle, PROGRAM);
     nic = (await lab.vm.ssh("basename /sys/bus/pci/drivers/igb/*/net/*")).stdout.trim();

@@ -99,6 +99,7 @@ describe("a change that can cut the host off", () => {
     await using root = await demoRoot({
       ...SYSTEMD,
       "/sys/class/net/up0/ifindex": "2\n",
+      "/sys/class/net/up0/carrier": "1\n",
       "/run/systemd/netif/links/2": "ADMIN_STATE=failed\n",
     });
     // Each write costs the address; asking systemd-networkd brings it back.

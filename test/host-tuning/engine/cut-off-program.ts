@@ -53,16 +53,21 @@ const host = Object.assign(openHost("/"), {
     return result;
   },
 });
-const report = await applyPlan({
-  host,
-  facts: await readFacts(host),
-  profile: hostProfileSchema.parse({
-    apiVersion: "bedplate/v1",
-    kind: "HostProfile",
-    confirm: { timeoutSeconds: Number(timeoutSeconds) },
-  }),
-  knobs: [linkState],
-  phase: "late",
-  confirmation: { revert: ["/usr/local/sbin/bedplate", "rollback", "--unconfirmed", "--log-json"] },
-});
-process.stdout.write(`${JSON.stringify(report)}\n`);
+/** Not awaited at the top: the archive's kind of program is CommonJS. */
+async function main(): Promise<void> {
+  const report = await applyPlan({
+    host,
+    facts: await readFacts(host),
+    profile: hostProfileSchema.parse({
+      apiVersion: "bedplate/v1",
+      kind: "HostProfile",
+      confirm: { timeoutSeconds: Number(timeoutSeconds) },
+    }),
+    knobs: [linkState],
+    phase: "late",
+    confirmation: { revert: ["/usr/local/sbin/bedplate", "rollback", "--unconfirmed", "--log-json"] },
+  });
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+void main();

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addressesNow, keepingAddresses, readAddressed } from "../../../host-tuning/engine/keep-addresses.ts";
+import {
+  addressesNow,
+  keepingAddresses,
+  patienceWithin,
+  readAddressed,
+} from "../../../host-tuning/engine/keep-addresses.ts";
 import type { HostReport, NetworkRepair } from "../../../host-tuning/report/host-report.ts";
 import type { ToolResult } from "../../../host-tuning/sys/host.ts";
 import { type ToolHost, toolHost } from "../../helpers/tool-host.ts";
@@ -28,6 +33,7 @@ function hostThat(args: {
   readonly says: readonly [ToolResult | undefined, ...(ToolResult | undefined)[]];
   readonly reconfigured?: ToolResult;
   readonly networkd?: string;
+  readonly isDown?: boolean;
 }): ToolHost {
   const answers = [...args.says];
   let isAsked = false;
@@ -41,6 +47,7 @@ function hostThat(args: {
   });
   const files = new Map([
     ["/sys/class/net/ens1/ifindex", "2\n"],
+    ["/sys/class/net/ens1/carrier", args.isDown === true ? undefined : "1\n"],
     [
       "/run/systemd/netif/links/2",
       args.networkd === undefined ? undefined : `ADMIN_STATE=${args.networkd}\n`,
@@ -150,6 +157,26 @@ describe("keepingAddresses()", () => {
         { state: "lost", because: expect.stringContaining("does not manage it") as unknown },
       ]);
       expect(askedOf(host)).toEqual([]);
+    }
+  });
+
+  it("asks nobody for the address of a link that is down: that would take it up", async () => {
+    const host = hostThat({
+      says: [ipSays({ ens1: ["inet"] }), ipSays({ ens1: [] })],
+      reconfigured: ipSays({ ens1: ["inet"] }),
+      networkd: "configured",
+      isDown: true,
+    });
+    expect(await repairsOf(host)).toMatchObject([
+      { state: "lost", because: expect.stringContaining("its link is down") as unknown },
+    ]);
+    expect(askedOf(host)).toEqual([]);
+  });
+
+  it("leaves a dead-man timer's rollback a quarter of its time at least", () => {
+    for (const seconds of [1, 30, 120, 3600]) {
+      const { ownMillis, askedMillis } = patienceWithin(seconds);
+      expect(ownMillis + askedMillis).toBeLessThanOrEqual((seconds * 1000) / 4);
     }
   });
 

@@ -47,11 +47,12 @@ for file in /sys/class/net/$N/mtu /sys/class/net/$N/tx_queue_len /sys/class/net/
   echo "$file $(cat $file)"
 done`;
 
-/** Takes the address away for 22 s from the first reset on, longer than the agent waits for it to come back by itself. */
+/** Takes the address away from the first reset on, until somebody has the link configured anew. */
 const LOSE_ADDRESS = `
 while [ "$(cat /sys/class/net/$N/carrier)" = 1 ]; do sleep 0.05; done
-end=$(($(date +%s) + 22))
-while [ "$(date +%s)" -lt "$end" ]; do ip -4 address flush dev $N scope global; sleep 0.1; done`;
+since=$(date +%s)
+until [ $(date +%s) -gt $((since + 120)) ] || journalctl -u systemd-networkd --since "@$since" | grep -q "$N: Configuring with"
+do ip -4 address flush dev $N scope global; sleep 0.1; done`;
 
 describeWith(LAB_PARTS, "a NIC and its virtual functions in a VM", () => {
   let lab: Lab;
