@@ -17,6 +17,7 @@ import { addShowbackVerb } from "./showback/showback-verb.ts";
 import { DEFAULT_HISTOGRAM } from "./unit-cost/read-tool-calls.ts";
 import type { UnitCostOptions } from "./unit-cost/run-unit-cost.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
+import { withCommitments } from "./right-size/commitment-options.ts";
 
 /** What the cost verbs need of the program around them. */
 export type CostProgramParts = EnvironmentParts;
@@ -170,19 +171,14 @@ function withUsage(command: Command): Command {
 
 function addRightSizeVerb(cost: Command, parts: EnvironmentParts): void {
   withOutput(
-    withUsage(
-      cost
-        .command("right-size")
-        .description("what an environment needs by measured use, and what that really saves")
-        .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file"),
-    )
-      .option(
-        "--commitments <file>",
-        "savings plans and reservations that are paid for already, YAML or JSON",
-      )
-      .option("--bill <path>", "a bill that shows them, as for cost report")
-      .option("--month <month>", "one billing period of the bill, as in 2026-07")
-      .option("--write", "change the numbers in the environment file, for review; nothing is applied"),
+    withCommitments(
+      withUsage(
+        cost
+          .command("right-size")
+          .description("what an environment needs by measured use, and what that really saves")
+          .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file"),
+      ),
+    ).option("--write", "change the numbers in the environment file, for review; nothing is applied"),
     ["table", "json", "csv"],
   )
     .addHelpText(

@@ -5,7 +5,7 @@ import { type BillDatabase, sqlText, withBillDatabase } from "../report/bill-dat
 import { type Bill, billDigest, withBill } from "../report/bill-file.ts";
 import { checkBill } from "../report/check-bill.ts";
 import { openBill } from "../report/read-bill.ts";
-import { readBillingMonths, readTagKeys } from "../report/split-bill.ts";
+import { oneBillingMonth, readTagKeys } from "../report/split-bill.ts";
 import { spellingsOf } from "../report/tag-spelling.ts";
 import { BILL_SIGNS, INSTANCE, signSql, VOLUME } from "./bill-signs.ts";
 
@@ -108,13 +108,7 @@ function spanSql(month: string): string {
 async function readFrom(database: BillDatabase, bill: Bill, month: string | undefined): Promise<Charges> {
   const { kind } = await openBill(database, bill, ["ResourceId", "Tags"]);
   await checkBill(database, bill, kind);
-  const months = await readBillingMonths(database);
-  const [only, ...others] = months;
-  const wanted = month ?? (others.length === 0 ? only : undefined);
-  if (wanted === undefined || !months.includes(wanted)) {
-    const message = `${bill.source} has billing periods ${months.join(", ")}: name one`;
-    throw new InputError("command line", [{ path: "--month", message }]);
-  }
+  const wanted = await oneBillingMonth(database, bill.source, month);
   const tagKeys = (await readTagKeys(database)).map(({ spelling }) => spelling);
   const [span] = spanSchema.parse(await database.rows(spanSql(wanted)));
   if (span === undefined || span.first === null || span.last === null) {

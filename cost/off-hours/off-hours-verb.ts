@@ -1,35 +1,34 @@
 import type { Command } from "commander";
 import { withOutput } from "../../host-tuning/verbs/output-options.ts";
 import { runVerb } from "../../host-tuning/verbs/verb-frame.ts";
+import { withCommitments } from "../right-size/commitment-options.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
 import type { OffHoursOptions } from "./run-off-hours.ts";
 
 /** Adds `cost off-hours`. */
 export function addOffHoursVerb(cost: Command, parts: EnvironmentParts): void {
   withOutput(
-    cost
-      .command("off-hours")
-      .description("when an environment is not called, as a schedule for its file, and what that saves")
-      .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
-      .requiredOption("--usage <address>", "the Prometheus that scrapes the service's /metrics")
-      .option("--usage-token-file <file>", "a bearer token for the Prometheus, sent over https alone")
-      .option(
-        "--job <name>",
-        "runtime systemd: the job that scrapes the service; its owner.service without it",
-      )
-      .option("--days <count>", "how far back it is asked, at least 14", "28")
-      .option("--until <time>", "the last moment that is looked at, as 2026-07-01T00:00:00Z; now without it")
-      .option(
-        "--time-zone <zone>",
-        "whose clock the schedule goes by, as Europe/Berlin; the file's without it",
-      )
-      .option(
-        "--commitments <file>",
-        "savings plans and reservations that are paid for already, YAML or JSON",
-      )
-      .option("--bill <path>", "a bill that shows them, as for cost report")
-      .option("--month <month>", "one billing period of the bill, as in 2026-07")
-      .option("--write", "write the schedule into the environment file, for review; nothing is applied"),
+    withCommitments(
+      cost
+        .command("off-hours")
+        .description("when an environment is not called, as a schedule for its file, and what that saves")
+        .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
+        .requiredOption("--usage <address>", "the Prometheus that scrapes the service's /metrics")
+        .option("--usage-token-file <file>", "a bearer token for the Prometheus, sent over https alone")
+        .option(
+          "--job <name>",
+          "runtime systemd: the job that scrapes the service; its owner.service without it",
+        )
+        .option("--days <count>", "how far back it is asked, at least 14", "28")
+        .option(
+          "--until <time>",
+          "the last moment that is looked at, as 2026-07-01T00:00:00Z; now without it",
+        )
+        .option(
+          "--time-zone <zone>",
+          "whose clock the schedule goes by, as Europe/Berlin; the file's without it",
+        ),
+    ).option("--write", "write the schedule into the environment file, for review; nothing is applied"),
     ["table", "json", "csv"],
   )
     .addHelpText(

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { BillQueries } from "./bill-database.ts";
+import { InputError } from "../../host-tuning/errors.ts";
 import { parseDecimal } from "../money/exact-decimal.ts";
 import { bucketSchema, reasonSchema } from "./cost-report.ts";
 import {
@@ -141,4 +142,22 @@ export async function readBillingMonths(database: BillQueries): Promise<readonly
     "select distinct substr(BillingPeriodStart, 1, 7) as month from bill order by month",
   );
   return monthSchema.parse(rows).map((row) => row.month);
+}
+
+/**
+ * The one billing period that is looked at: the one that was named, or the only one of the bill.
+ *
+ * @throws {InputError} when the bill has several and none was named, or not the one that was
+ */
+export async function oneBillingMonth(
+  database: BillQueries,
+  source: string,
+  month: string | undefined,
+): Promise<string> {
+  const months = await readBillingMonths(database);
+  const [only, ...others] = months;
+  const wanted = month ?? (others.length === 0 ? only : undefined);
+  if (wanted !== undefined && months.includes(wanted)) return wanted;
+  const message = `${source} has billing periods ${months.join(", ")}: name one`;
+  throw new InputError("command line", [{ path: "--month", message }]);
 }

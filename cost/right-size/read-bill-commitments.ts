@@ -6,7 +6,7 @@ import { type BillDatabase, sqlText, withBillDatabase } from "../report/bill-dat
 import { type Bill, withBill } from "../report/bill-file.ts";
 import { checkBill } from "../report/check-bill.ts";
 import { openBill } from "../report/read-bill.ts";
-import { readBillingMonths, readTagKeys } from "../report/split-bill.ts";
+import { oneBillingMonth, readTagKeys } from "../report/split-bill.ts";
 import { foldTagValue, spellingsOf } from "../report/tag-spelling.ts";
 import { type Commitments, NO_COMMITMENTS } from "./commitments.ts";
 
@@ -67,13 +67,7 @@ async function readCovered(
     "CommitmentDiscountStatus",
   ]);
   await checkBill(database, bill, kind);
-  const months = await readBillingMonths(database);
-  const [only, ...others] = months;
-  const wanted = month ?? (others.length === 0 ? only : undefined);
-  if (wanted === undefined || !months.includes(wanted)) {
-    const message = `${bill.source} has billing periods ${months.join(", ")}: name one`;
-    throw new InputError("command line", [{ path: "--month", message }]);
-  }
+  const wanted = await oneBillingMonth(database, bill.source, month);
   const keys = (await readTagKeys(database)).map(({ spelling }) => spelling);
   const spellings = spellingsOf("environment", keys);
   return rowsSchema.parse(await database.rows(coveredSql(wanted, spellings, environment.name)));

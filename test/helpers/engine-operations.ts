@@ -45,3 +45,13 @@ export function idsOf(stack: EngineStack): readonly string[] {
 export function expectNoError({ error, diagnostics }: Operation): void {
   expect(error, diagnostics.join("\n")).toBeUndefined();
 }
+
+/** A preview of what a release left behind: to every policy's liking, and nothing is made anew or given up. */
+export function expectTakenOver(preview: Operation): void {
+  expectNoError(preview);
+  expect(preview.policyEvents).toEqual([]);
+  expect({ replacements: replacementsOf(preview), deletions: deletionsOf(preview) }).toEqual({
+    replacements: [],
+    deletions: [],
+  });
+}
