@@ -148,9 +148,6 @@ const KUBERNETES_KINDS: Readonly<Record<string, readonly string[]>> = {
   StorageClass: ["parameters", "provisioner"],
 };
 
-/** Types of AWS that have a row of their own. */
-export const DESCRIBED_AWS_TYPES: readonly string[] = Object.keys(AWS_TYPES);
-
 /**
  * A type without a row: what names it replaces it, everything else is changed in place.
  *
