@@ -260,6 +260,7 @@ function needsOf({
     ],
     resources: items.length > 0,
     podNodes: items.length > 0 || Object.values(rules.idle.nodes).includes("kept"),
+    days: false,
     hours: isOwned || items.length > 0,
   };
 }

@@ -21,7 +21,9 @@ export interface CondenseNeeds {
   readonly resources: boolean;
   /** Whether the instance that a pod ran on is asked for together with the pod's own tags. */
   readonly podNodes: boolean;
-  /** Whether a charge's hours are asked for, and not only its day. */
+  /** Whether the day that a charge starts on is asked for. */
+  readonly days: boolean;
+  /** Whether a charge's hours are asked for, from its start to its end. */
   readonly hours: boolean;
 }
 
@@ -219,6 +221,7 @@ function lineColumns(source: CondenseSource, grouping: Grouping): LineColumns {
     addKey("charge_end", end);
   } else {
     selected.push(`${start} as charge_start`, `${end} as charge_end`);
+    if (needs.days) addKey("charge_day", `cast(${start} as date)`);
   }
   const tags = columnOf("tags", columns)?.source;
   if (tags !== undefined && grouping === "lines") {
@@ -377,6 +380,12 @@ function condensedTagsSql(tags: string, spellings: readonly string[]): string {
   );
 }
 
+/** What lines of one time have in common. */
+function timesOf({ days, hours }: CondenseNeeds): readonly string[] {
+  if (hours) return ["charge_start", "charge_end"];
+  return [days ? "charge_day" : "start_month"];
+}
+
 /**
  * Groups as the lines of a bill, all text. Of pods' lines, nodes whose asked tags are alike stand as one unless each is
  * to have lines of its own.
@@ -428,7 +437,7 @@ export function condensedSql(
     }
   }
   for (const name of columns.absent) addNothing(name);
-  groupBy.push(...(needs.hours ? ["charge_start", "charge_end"] : ["start_month"]), "signs", "pass");
+  groupBy.push(...timesOf(needs), "signs", "pass");
   const hasTags = grouping === "lines" && columnOf("tags", columns) !== undefined;
   const hasNodes = columnOf("node", columns) !== undefined;
   return `
