@@ -1,6 +1,6 @@
 import type { HostFacts } from "../../host-tuning/facts/host-facts.ts";
 import type { HostReport } from "../../host-tuning/report/host-report.ts";
-import type { TunedState } from "../hosts/ssh/host-agent.ts";
+import type { TunedState } from "../hosts/ssh/look-at-host.ts";
 import type { HostChanges } from "../hosts/ssh/host-changes.ts";
 import type { TunedHostSpec } from "../hosts/ssh/tuned-host-spec.ts";
 

@@ -7,16 +7,12 @@ import type {
 import * as z from "zod";
 import { InputError, messageOf } from "../../host-tuning/errors.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
-import {
-  TuningFailed,
-  readChanges,
-  readTunedState,
-  removeFromHost,
-  tuneHost,
-} from "../hosts/ssh/host-agent.ts";
 import type { HostChanges } from "../hosts/ssh/host-changes.ts";
 import { Lanes } from "../hosts/ssh/lanes.ts";
+import { readChanges, readTunedState } from "../hosts/ssh/look-at-host.ts";
+import { removeFromHost } from "../hosts/ssh/remove-from-host.ts";
 import { HostError, withConnection } from "../hosts/ssh/ssh-connection.ts";
+import { TuningFailed, tuneHost } from "../hosts/ssh/tune-host.ts";
 import { type TunedHostSpec, tunedHostSpecSchema } from "../hosts/ssh/tuned-host-spec.ts";
 import type { Properties, ResourceDiff, ResourceKind } from "./bedplate-provider.ts";
 import { changedPaths } from "./changed-paths.ts";

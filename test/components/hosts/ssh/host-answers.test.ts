@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseAnswer } from "../../../../components/hosts/ssh/host-agent.ts";
+import { parseAnswer } from "../../../../components/hosts/ssh/remote-agent.ts";
 import {
   agentPlanSchema,
   installationChanges,
