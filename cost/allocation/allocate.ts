@@ -167,7 +167,7 @@ function potsOf(lines: readonly PlacedLine[]): readonly PlacedLine[] {
     const [first] = group;
     return first === undefined
       ? []
-      : [{ ...first, amounts: addAmounts(group.map(({ amounts }) => amounts)) }];
+      : [{ ...first, day: null, amounts: addAmounts(group.map(({ amounts }) => amounts)) }];
   });
 }
 

@@ -21,6 +21,8 @@ export interface Place {
 export interface PlacedLine extends Place {
   readonly currency: string;
   readonly month: string;
+  /** The day that the charge starts on, where it is asked for; null for what a rule moved, which is of a month. */
+  readonly day: string | null;
   readonly providerService: string;
   readonly chargeCategory: CostLine["ChargeCategory"];
   /** Lines of the bill; 0 for what was moved, as its lines are counted where it came from. */

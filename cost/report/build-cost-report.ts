@@ -1,4 +1,3 @@
-import path from "node:path";
 import { InputError } from "../../host-tuning/errors.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
 import { type AllocationRules, allocationRulesSchema } from "../allocation/allocation-rules.ts";
@@ -11,27 +10,25 @@ import { OWNED_KINDS, type OwnershipPeriod, ownershipOf } from "../owners/owners
 import { BY_DATE } from "../owners/split-by-date.ts";
 import type { ContractFile } from "../read-contract-file.ts";
 import { balanceSheetOf, minorDigitsOf, roundRows } from "./balance-sheet.ts";
-import { type BillDatabase, withBillDatabase } from "./bill-database.ts";
-import { type Bill, billDigest, nameInBill, withBill } from "./bill-file.ts";
-import { checkBill } from "./check-bill.ts";
-import { condenseBill } from "./condense-bill.ts";
 import type { CondenseNeeds } from "./condense-sql.ts";
 import type {
   Allocation,
   Commitment,
-  CostLine,
   CostReport,
   CurrencyReport,
   NodeCost,
+  ResourceCost,
   UsedFile,
 } from "./cost-report.ts";
-import type { BillKind, ListColumn, ReadColumn } from "./focus-columns.ts";
+import type { ListColumn, ReadColumn } from "./focus-columns.ts";
 import { rowsOf } from "./owner-rows.ts";
 import { placeLines } from "./place-lines.ts";
-import { openBill } from "./read-bill.ts";
+import { costLinesOf, dayCostsOf } from "./placed-costs.ts";
+import { readResources } from "./read-resources.ts";
 import type { SqlSettings } from "./render-sql.ts";
 import type { ReportKey } from "./report-key.ts";
 import { notesOf } from "./report-notes.ts";
+import { type SoundBill, withSoundBill } from "./sound-bill.ts";
 import {
   type BillTotal,
   type CommitmentTotal,
@@ -59,30 +56,16 @@ export interface CostReportArgs {
   readonly kubernetes?: KubernetesUsage | undefined;
   /** Which prices the report's `list` is at; only a FOCUS bill has others than list prices. */
   readonly listColumn?: ListColumn | undefined;
+  /** How many resources of a row's provider service are named, the dearest; none are read when undefined. */
+  readonly resources?: number | undefined;
+  /** Whether rows are added up by day too. */
+  readonly isDaily?: boolean | undefined;
   /** For DuckDB; its own choice when undefined. The result is the same for every number. */
   readonly threads?: number | undefined;
 }
 
 /** Without a file of rules nothing is shared out, and a node's idle part is on its pods as AWS has it. */
 const NO_RULES = allocationRulesSchema.parse({ apiVersion: API_VERSION, kind: "AllocationRules" });
-
-function costLineOf(line: PlacedLine): CostLine {
-  const { billed, effective, list } = line.amounts;
-  return {
-    BillingCurrency: line.currency,
-    BillingMonth: line.month,
-    ServiceName: line.providerService,
-    ChargeCategory: line.chargeCategory,
-    bucket: line.bucket,
-    owner: line.owner,
-    because: line.because,
-    lines: line.lines,
-    allocation: line.allocation,
-    BilledCost: formatDecimal(billed),
-    EffectiveCost: formatDecimal(effective),
-    ListCost: line.unlistedLines === line.lines && list.units === 0n ? null : formatDecimal(list),
-  };
-}
 
 /** Usage above 0 that has an owner, as a share of all usage above 0. */
 function coverageOf(lines: readonly SplitLine[], pick: (line: SplitLine) => ExactDecimal): string | null {
@@ -146,9 +129,12 @@ interface CurrencyParts {
   readonly rules: AllocationRules;
   readonly commitments: readonly CommitmentTotal[];
   readonly nodes: readonly NodeTotal[];
+  readonly resources: readonly ResourceCost[] | null;
+  readonly isDaily: boolean;
 }
 
-function currencyReportOf({ total, split, lines, rules, commitments, nodes }: CurrencyParts): CurrencyReport {
+function currencyReportOf(parts: CurrencyParts): CurrencyReport {
+  const { total, split, lines, rules, commitments, nodes, resources } = parts;
   const minorDigits = minorDigitsOf(total.currency);
   const rows = roundRows(rowsOf(lines), minorDigits);
   const { billed, effective, list } = total;
@@ -167,34 +153,18 @@ function currencyReportOf({ total, split, lines, rules, commitments, nodes }: Cu
     allocations: allocationsOf(lines, rules),
     commitments: commitments.map(commitmentOf),
     nodes: nodes.map(nodeOf),
-    lines: lines.map(costLineOf),
+    lines: [...costLinesOf(lines)],
+    resources: resources === null ? null : [...resources],
+    days: parts.isDaily ? [...dayCostsOf(lines)] : null,
   };
 }
 
-function sourceOf(bill: Bill, kind: BillKind, rowsOfFiles: readonly number[]): CostReport["source"] {
-  const files = bill.files.map((file, index) => ({
-    name: nameInBill(bill, file),
-    sha256: file.sha256,
-    bytes: file.bytes,
-    format: file.format,
-    lines: rowsOfFiles[index] ?? 0,
-  }));
-  return {
-    name: path.basename(bill.source),
-    sha256: billDigest(bill),
-    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    files,
-    ...kind,
-    lines: files.reduce((sum, file) => sum + file.lines, 0),
-  };
-}
-
-async function checkMonth(database: BillDatabase, bill: Bill, month: string | undefined): Promise<void> {
+async function checkMonth({ given, queries }: SoundBill, month: string | undefined): Promise<void> {
   if (month === undefined) return;
-  const months = await readBillingMonths(database);
+  const months = await readBillingMonths(queries);
   if (months.includes(month)) return;
   throw new InputError("command line", [
-    { path: "--month", message: `${bill.source} has billing periods ${months.join(", ")}, not ${month}` },
+    { path: "--month", message: `${given} has billing periods ${months.join(", ")}, not ${month}` },
   ]);
 }
 
@@ -243,7 +213,11 @@ function needsOf({
   rules,
   ownership,
   items,
-}: Pick<SqlSettings, "key" | "rules" | "ownership" | "items">): CondenseNeeds {
+  isDaily,
+  hasResources,
+}: Pick<SqlSettings, "key" | "rules" | "ownership" | "items" | "isDaily"> & {
+  readonly hasResources: boolean;
+}): CondenseNeeds {
   const costs = rules.rules.map((rule) => rule.cost);
   const isOwned = ownership.length > 0;
   const columns: readonly (ReadColumn | false)[] = [
@@ -258,31 +232,26 @@ function needsOf({
       ...costs.flatMap((cost) => Object.keys(cost.tags ?? {})),
       ...(isOwned ? ["service", "team"] : []),
     ],
-    resources: items.length > 0,
+    resources: items.length > 0 ? "all" : hasResources ? "ids" : "none",
     podNodes: items.length > 0 || Object.values(rules.idle.nodes).includes("kept"),
-    days: false,
+    days: isDaily,
     hours: isOwned || items.length > 0,
   };
 }
 
-async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs): Promise<CostReport> {
+/** What a report asks of a bill, whichever it is. */
+type Asked = Pick<SqlSettings, "ownership" | "rules" | "items" | "isDaily">;
+
+async function reportOf(bill: SoundBill, args: CostReportArgs, asked: Asked): Promise<CostReport> {
+  const { queries: database, scale } = bill;
   const { key, month } = args;
-  const ownership = ownershipFor(key, args.owners);
-  const rules = args.rules?.data ?? NO_RULES;
-  const needed = key.kind === "tag" ? (["Tags"] as const) : [key.column];
-  const opened = await openBill(database, bill, needed, args.listColumn);
-  const items = podItems(key, args.kubernetes);
-  const needs = needsOf({ key, rules, ownership, items });
-  const shape =
-    (await condenseBill(database, bill, opened.layouts, needs)) ??
-    (await checkBill(database, bill, opened.kind));
-  await checkMonth(database, bill, month);
+  const { ownership, rules, items, isDaily } = asked;
+  await checkMonth(bill, month);
   const readsTags = key.kind === "tag" || rules.rules.some((rule) => rule.cost.tags !== undefined);
   const found = readsTags ? await readTagKeys(database) : [];
   const tagKeys = found.map(({ spelling }) => spelling);
   const names = key.kind === "tag" ? spellingsOf(key.tagKey, tagKeys) : [];
-  const { scale } = shape;
-  const settings = { key, month, scale, tagKeys, ownership, rules, items };
+  const settings = { ...asked, key, month, scale, tagKeys };
   const split = await readSplitLines(database, settings);
   const totals = await readBillTotals(database, settings);
   const commitments = await readCommitments(database, settings);
@@ -297,6 +266,10 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
     sharedOwners: args.sharedOwners ?? [],
     scale,
   });
+  const resourcesOf =
+    args.resources === undefined
+      ? undefined
+      : await readResources(database, { settings, split, places: placed.places, most: args.resources });
   const spellings = names.flatMap((name) => found.filter(({ spelling }) => spelling === name));
   const inCurrency =
     (currency: string) =>
@@ -305,7 +278,7 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
   return {
     apiVersion: API_VERSION,
     kind: "CostReport",
-    source: sourceOf(bill, opened.kind, shape.rowsOfFiles),
+    source: bill.source,
     by: key.by,
     tagKey: key.kind === "tag" ? key.tagKey : null,
     spellings,
@@ -313,19 +286,22 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
     month: month ?? null,
     owners: usedFile(args.owners),
     allocation: usedFile(args.rules),
-    currencies: totals.map((total) =>
-      currencyReportOf({
+    currencies: totals.map((total) => {
+      const lines = placed.lines.filter(inCurrency(total.currency));
+      return currencyReportOf({
         total,
         rules,
         split: split.filter(inCurrency(total.currency)),
-        lines: placed.lines.filter(inCurrency(total.currency)),
+        lines,
+        resources: resourcesOf?.(total.currency, lines) ?? null,
+        isDaily,
         commitments: commitments.filter(inCurrency(total.currency)),
         nodes: [...nodes, ...placed.nodes].filter(inCurrency(total.currency)),
-      }),
-    ),
+      });
+    }),
     notes: [
       ...bill.notes,
-      ...notesOf({ ...opened, key, tagKeys: found, spellings, owners: placed.owners, lines: split, totals }),
+      ...notesOf({ ...bill, key, tagKeys: found, spellings, owners: placed.owners, lines: split, totals }),
       ...(args.kubernetes?.notes ?? []),
       ...unbilledNotes(items, split),
       ...placed.notes,
@@ -339,8 +315,17 @@ async function reportOf(database: BillDatabase, bill: Bill, args: CostReportArgs
  * @throws {InputError} when the file is no sound bill, with every fault
  */
 export async function buildCostReport(args: CostReportArgs): Promise<CostReport> {
-  return await withBill(args.input, (bill) =>
-    withBillDatabase(bill, args.threads, (database) => reportOf(database, bill, args)),
+  const { input, key, kubernetes, listColumn, threads } = args;
+  const asked = {
+    ownership: ownershipFor(key, args.owners),
+    rules: args.rules?.data ?? NO_RULES,
+    items: podItems(key, kubernetes),
+    isDaily: args.isDaily === true,
+  };
+  const needed = key.kind === "tag" ? (["Tags"] as const) : [key.column];
+  const condense = needsOf({ ...asked, key, hasResources: args.resources !== undefined });
+  return await withSoundBill({ input, needed, condense, listColumn, threads }, (bill) =>
+    reportOf(bill, args, asked),
   );
 }
 

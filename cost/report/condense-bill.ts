@@ -106,7 +106,10 @@ async function replaceCur(database: BillDatabase, source: CondenseSource): Promi
   await replaceView(database, "cur", condensedSql(source, "pods", { eachNode: true, standsFor: "line" }));
   await database.run("create temp table pod_line_by_node as from pod_line");
   await replaceView(database, "pod_line", "from pod_line_by_node");
-  const pods = condensedSql(source, "pods", { eachNode: source.needs.resources, standsFor: "pod" });
+  const pods = condensedSql(source, "pods", {
+    eachNode: source.needs.resources !== "none",
+    standsFor: "pod",
+  });
   await replaceView(
     database,
     "cur",

@@ -13,7 +13,7 @@ export type Role =
   /** Lines that differ in it stay apart where the report asks for it; it is left out elsewhere. */
   | { readonly kind: "key-where-asked"; readonly column: ReadColumn }
   /** Lines differ in what this SQL keeps of it, unless single resources are asked for. */
-  | { readonly kind: "reduced"; readonly keeps: (column: string) => string }
+  | { readonly kind: "reduced"; readonly keeps: (column: string) => string; readonly isResource?: true }
   /** The instance that a pod ran on: nodes whose tags are alike become one, unless single resources are asked for. */
   | { readonly kind: "node" }
   | { readonly kind: "start" }
@@ -36,6 +36,7 @@ function part(of: string, place: Part["place"]): Role {
 /** A resource is told from none. */
 const RESOURCE: Role = {
   kind: "reduced",
+  isResource: true,
   keeps: (column) => `case when not contains(['', 'NULL'], ${column}) then 'resource' end`,
 };
 

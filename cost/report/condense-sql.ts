@@ -17,8 +17,8 @@ export interface CondenseNeeds {
   readonly columns: ReadonlySet<ReadColumn>;
   /** Tag keys whose values are asked for, in any spelling. */
   readonly tagKeys: readonly string[];
-  /** Whether single resources are asked for, with all that is said of them. */
-  readonly resources: boolean;
+  /** Whether single resources are asked for: by their ids, or with all that is said of them. */
+  readonly resources: "none" | "ids" | "all";
   /** Whether the instance that a pod ran on is asked for together with the pod's own tags. */
   readonly podNodes: boolean;
   /** Whether the day that a charge starts on is asked for. */
@@ -185,8 +185,10 @@ function keySql({ role, source }: TypedColumn, { needs }: CondenseSource): strin
       return role.keeps?.(source) ?? source;
     case "key-where-asked":
       return needs.columns.has(role.column) ? source : undefined;
-    case "reduced":
-      return needs.resources ? source : role.keeps(source);
+    case "reduced": {
+      const isKept = needs.resources === "all" || (needs.resources === "ids" && role.isResource === true);
+      return isKept ? source : role.keeps(source);
+    }
     default:
       return undefined;
   }

@@ -131,6 +131,37 @@ export const nodeSchema = z.strictObject({
   idlePercent: percent.nullable(),
 });
 
+/** What rows are made of by provider service and single resource. */
+export const resourceCostSchema = z.strictObject({
+  bucket: bucketSchema,
+  owner: z.string().nullable(),
+  because: reasonSchema.nullable(),
+  ServiceName: z.string(),
+  part: z
+    .enum(["resource", "others", "no-resource", "moved"])
+    .describe(
+      "One resource, all that are not named, charges of none, or what `allocation` moved here (or away, below 0)",
+    ),
+  ResourceId: z.string().nullable(),
+  resources: z.int().min(0).describe("How many resources it is"),
+  allocation: z.string().nullable(),
+  lines: lineCount,
+  billed: exactMoney,
+  effective: exactMoney,
+  list: exactMoney.nullable(),
+});
+
+/** What a row is by the day that charges start on. */
+export const dayCostSchema = z.strictObject({
+  bucket: bucketSchema,
+  owner: z.string().nullable(),
+  because: reasonSchema.nullable(),
+  day: z.iso.date().nullable().describe("Null for what rules moved, which is of a billing period"),
+  billed: exactMoney,
+  effective: exactMoney,
+  list: exactMoney.nullable(),
+});
+
 export const currencyReportSchema = z.strictObject({
   currency: z.string().regex(/^[A-Z]{3}$/),
   minorDigits: z.int().min(0).max(4).describe("Digits after the point of the currency's smallest unit"),
@@ -145,6 +176,11 @@ export const currencyReportSchema = z.strictObject({
   commitments: z.array(commitmentSchema),
   nodes: z.array(nodeSchema).describe("Nodes whose cost is split by their pods"),
   lines: z.array(costLineSchema),
+  resources: z
+    .array(resourceCostSchema)
+    .nullable()
+    .describe("Adds up to the rows and to each service of a row; null unless asked for"),
+  days: z.array(dayCostSchema).nullable().describe("Adds up to the rows; null unless asked for"),
 });
 
 export const usedFileSchema = z
@@ -161,15 +197,17 @@ export const costReportSchema = z
       sha256: z
         .string()
         .regex(/^[0-9a-f]{64}$/)
-        .describe("Of the file; of several files, of their digests, one in a line, in order"),
-      bytes: z.int().min(1),
+        .describe(
+          "Of the file; of several files, of their digests, one in a line, in order; of a table in place, of what the engine says of its files, lines and sums",
+        ),
+      bytes: z.int().min(1).nullable().describe("Null of a table in place"),
       files: z
         .array(
           z.strictObject({
             name: z.string(),
             sha256: z.string().regex(/^[0-9a-f]{64}$/),
-            bytes: z.int().min(1),
-            format: z.enum(["csv", "csv.gz", "parquet"]),
+            bytes: z.int().min(1).nullable(),
+            format: z.enum(["csv", "csv.gz", "parquet", "table"]),
             lines: lineCount,
           }),
         )
@@ -199,6 +237,8 @@ export type CostReport = z.output<typeof costReportSchema>;
 export type Allocation = z.output<typeof allocationSchema>;
 export type Commitment = z.output<typeof commitmentSchema>;
 export type NodeCost = z.output<typeof nodeSchema>;
+export type ResourceCost = z.output<typeof resourceCostSchema>;
+export type DayCost = z.output<typeof dayCostSchema>;
 export type UsedFile = z.output<typeof usedFileSchema>;
 export type Bucket = z.output<typeof bucketSchema>;
 export type Reason = z.output<typeof reasonSchema>;

@@ -2,7 +2,7 @@ import { allocate, type MatchedLine } from "../allocation/allocate.ts";
 import type { AllocationRules } from "../allocation/allocation-rules.ts";
 import type { KubernetesUsage } from "../allocation/kubernetes-usage.ts";
 import { addNodes, podPlaces, splitByPods } from "../allocation/place-pods.ts";
-import type { PlacedLine } from "../allocation/placed-line.ts";
+import type { Place, PlacedLine } from "../allocation/placed-line.ts";
 import type { OwnershipPeriod } from "../owners/ownership.ts";
 import { splitByDate } from "../owners/split-by-date.ts";
 import { type FoldedOwner, foldOwners } from "./owner-rows.ts";
@@ -23,6 +23,8 @@ export interface PlaceArgs {
 
 export interface PlacedBill {
   readonly lines: readonly PlacedLine[];
+  /** Where each of the given lines is, in their order; what was moved of it is elsewhere. */
+  readonly places: readonly Place[];
   readonly owners: ReadonlyMap<string, FoldedOwner>;
   /** What was used and idle of the nodes that were split by their pods here. */
   readonly nodes: readonly NodeTotal[];
@@ -33,6 +35,7 @@ function placedLine(line: SplitLine, shownOwner: (owner: string) => string): Pla
   return {
     currency: line.currency,
     month: line.billing_month,
+    day: line.charge_day,
     bucket: line.bucket,
     owner: line.owner === null ? null : shownOwner(line.owner),
     because: line.because,
@@ -76,5 +79,7 @@ export function placeLines(args: PlaceArgs): PlacedBill {
     return [line, ...dated].map((one) => ({ line: one, matches: split.rules }));
   });
   const { lines, notes } = allocate({ ...args, lines: matched, shownOwner });
-  return { lines, owners, nodes: addNodes(nodes), notes };
+  // Lines of the bill stay in their order, and what is moved is a line beside them.
+  const places = lines.filter(({ allocation }) => allocation === null);
+  return { lines, places, owners, nodes: addNodes(nodes), notes };
 }

@@ -23,6 +23,8 @@ export interface SqlSettings {
   readonly rules: AllocationRules;
   /** Nodes and volumes whose lines are split by their pods: the last part of their resource id. */
   readonly items: readonly string[];
+  /** Whether lines are told apart by the day that they start on. */
+  readonly isDaily: boolean;
 }
 
 const NO_VALUE = "cast(null as varchar)";
@@ -191,8 +193,8 @@ export function renderBillTotalsSql(settings: Pick<SqlSettings, "month" | "scale
   return fillIn(readSql("bill-totals.sql"), { month_filter: monthFilter(settings.month) }, settings.scale);
 }
 
-/** The query that splits the bill by a key. */
-export function renderCostLinesSql(settings: SqlSettings): string {
+/** Every line of the bill in its bucket, as what stands after FROM. */
+function splitLines(settings: SqlSettings): string {
   const { idle } = settings.rules;
   const isDated = settings.ownership.length > 0 || settings.items.length > 0;
   const isKept = Object.values(idle.nodes).includes("kept");
@@ -212,7 +214,39 @@ export function renderCostLinesSql(settings: SqlSettings): string {
       ? `${timeText("ChargePeriodStart")} || '/' || ${timeText("ChargePeriodEnd")}`
       : NO_VALUE,
   };
+  return `(\n${fillIn(readSql("split-lines.sql"), expressions, settings.scale)})`;
+}
+
+/** The query that splits the bill by a key. */
+export function renderCostLinesSql(settings: SqlSettings): string {
+  const expressions = {
+    split_lines: splitLines(settings),
+    charge_day: settings.isDaily ? "charge_day" : NO_VALUE,
+  };
   return fillIn(readSql("cost-lines.sql"), expressions, settings.scale);
+}
+
+/** A line of `cost-lines.sql` as far as it says where the report puts such lines. */
+export type PlacedBy = Readonly<Record<"bucket" | "rules", string>> &
+  Readonly<Record<"owner" | "because", string | null>>;
+
+/**
+ * The query that adds up what each place of the report is made of by single resources.
+ *
+ * @param places where lines go, by the number of the place; at least one
+ * @param most resources of a place and provider service that are named, the dearest
+ */
+export function renderResourcesSql(
+  settings: SqlSettings,
+  places: readonly (readonly [PlacedBy, number])[],
+  most: number,
+): string {
+  const rows = places.map(([{ bucket, because, rules, owner }, place]) => {
+    const name = `${bucket} ${because ?? ""} ${rules} ${owner ?? ""}`;
+    return `(${sqlText(name)}, ${place})`;
+  });
+  const expressions = { split_lines: splitLines(settings), places: rows.join(", "), most: String(most) };
+  return fillIn(readSql("resources.sql"), expressions, settings.scale);
 }
 
 /** The query that adds up the bill's commitments: what was bought, what of it was used and what was not. */

@@ -12,8 +12,8 @@ import {
 } from "./render-sql.ts";
 
 /** DuckDB gives counts as text or number and decimals as text. */
-const countSchema = z.coerce.number().int();
-const decimalSchema = z
+export const countSchema = z.coerce.number().int();
+export const decimalSchema = z
   .string()
   .regex(/^-?\d+(\.\d+)?$/)
   .transform(parseDecimal);
@@ -34,6 +34,8 @@ const splitLineSchema = z.object({
   owner_span: z.string().nullable(),
   /** `start/end` of the charge, where it is split by time or by pods. */
   charge_period: z.string().nullable(),
+  /** The day that the charge starts on, where it is asked for. */
+  charge_day: z.iso.date().nullable(),
   line_count: countSchema,
   ambiguous_count: countSchema,
   overridden_count: countSchema,

@@ -31,6 +31,7 @@ function line(fields: Partial<PlacedLine> & { readonly cost: string }): MatchedL
     line: {
       currency: "USD",
       month: "2026-07",
+      day: null,
       bucket: "owner",
       owner: "payments",
       because: null,

@@ -137,6 +137,8 @@ describe("balanceSheetOf()", () => {
           commitments: [],
           nodes: [],
           lines: [],
+          resources: null,
+          days: null,
         },
       ],
       notes: [],

@@ -7,6 +7,7 @@ import { generateMonth } from "../../../cost/generate/generate-month.ts";
 import { type BillQueries, sqlName, sqlText, withBillDatabase } from "../../../cost/report/bill-database.ts";
 import { withBill } from "../../../cost/report/bill-file.ts";
 import { openBill } from "../../../cost/report/read-bill.ts";
+import { readResources } from "../../../cost/report/read-resources.ts";
 import type { SqlSettings } from "../../../cost/report/render-sql.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import {
@@ -38,9 +39,12 @@ function trinoType(type: string): string {
 async function answersOf(database: BillQueries, ask: Omit<SqlSettings, "tagKeys">) {
   const tagKeys = await readTagKeys(database);
   const settings = { ...ask, tagKeys: tagKeys.map(({ spelling }) => spelling) };
+  const lines = await readSplitLines(database, settings);
+  const resourcesOf = await readResources(database, { settings, split: lines, places: lines, most: 3 });
   return {
     tagKeys,
-    lines: await readSplitLines(database, settings),
+    lines,
+    resources: resourcesOf("USD", []),
     totals: await readBillTotals(database, settings),
     commitments: await readCommitments(database, settings),
     nodes: await readNodes(database, settings),
@@ -107,6 +111,7 @@ describeWith([TRINO, MOTO], `the report's SQL on Trino ${TRINO_VERSION}`, () => 
         ownership: [],
         rules,
         items: [],
+        isDaily: true,
       };
       const onDuckDB = await withBill(out, (bill) =>
         withBillDatabase(bill, undefined, async (database) => {
@@ -128,6 +133,9 @@ describeWith([TRINO, MOTO], `the report's SQL on Trino ${TRINO_VERSION}`, () => 
       );
       expect(onDuckDB.totals[0]?.line_count).toBeGreaterThanOrEqual(ROWS);
       expect(onDuckDB.lines.length).toBeGreaterThan(50);
+      expect(new Set(onDuckDB.resources.map(({ part }) => part))).toEqual(
+        new Set(["resource", "others", "no-resource"]),
+      );
       const bill = await openTrinoBill({ host: trino.host, catalog: "hive", schema: "bill", table }, [
         "Tags",
       ]);
