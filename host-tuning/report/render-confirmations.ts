@@ -1,6 +1,6 @@
-import { type Tone, tint } from "./colour.ts";
+import type { Tone } from "./colour.ts";
 import type { ConfirmationState } from "./host-report.ts";
-import { printable } from "./table.ts";
+import { renderNote } from "./render-note.ts";
 
 const TONES: Readonly<Record<ConfirmationState["state"], Tone>> = {
   confirmed: "good",
@@ -16,14 +16,14 @@ const WORDS: Readonly<Record<ConfirmationState["state"], string>> = {
   "taken-back": "taken back",
 };
 
-/** One line for each group of changes that can cut the host off. */
+/** Some lines for each group of changes that can cut the host off. */
 export function renderConfirmations(confirmations: readonly ConfirmationState[]): string[] {
-  return confirmations.map(({ state, keys, deadline, because }) => {
+  return confirmations.flatMap(({ state, keys, deadline, because }) => {
     const until =
       state === "waiting" && deadline !== null
         ? `; taken back after ${secondsOf(deadline)} unless confirmed`
         : "";
-    return `${tint(TONES[state], WORDS[state])}: ${printable(keys.join(", "))} (${printable(because)})${until}`;
+    return renderNote(TONES[state], WORDS[state], `${keys.join(", ")} (${because})${until}`);
   });
 }
 

@@ -1,6 +1,7 @@
 import { tint, toneOf } from "./colour.ts";
 import { type HostReport, type ReportEntry, OUTCOMES } from "./host-report.ts";
 import { renderConfirmations } from "./render-confirmations.ts";
+import { renderNote } from "./render-note.ts";
 import { plural, printable, renderTable, valueCell } from "./table.ts";
 
 const COLUMNS = [
@@ -27,11 +28,11 @@ export function renderReport(report: HostReport, options: { readonly all?: boole
   lines.push(summary(report), ...renderConfirmations(report.confirmations ?? []));
   for (const { device, state, because } of report.network ?? []) {
     const words = state === "lost" ? "has no address any more" : "has its address again";
-    lines.push(tint(state === "lost" ? "bad" : "warning", `${device} ${words}`) + `: ${printable(because)}`);
+    lines.push(...renderNote(state === "lost" ? "bad" : "warning", `${device} ${words}`, because));
   }
   if (report.reboot !== undefined) {
     const words = report.reboot.isAsked ? "asked for a reboot" : "no reboot";
-    lines.push(`${tint("warning", words)}: ${printable(report.reboot.because)}`);
+    lines.push(...renderNote("warning", words, report.reboot.because));
   }
   return `${lines.join("\n")}\n`;
 }

@@ -1,7 +1,8 @@
 import type { HostStatus, Standing, StatusEntry } from "../engine/status-of.ts";
 import { type Tone, tint } from "./colour.ts";
 import { renderConfirmations, secondsOf } from "./render-confirmations.ts";
-import { plural, printable, renderTable, valueCell } from "./table.ts";
+import { renderNote } from "./render-note.ts";
+import { plural, renderTable, valueCell } from "./table.ts";
 
 const COLUMNS = [
   { title: "knob", maxColumns: 40 },
@@ -25,9 +26,8 @@ const TONES: Readonly<Record<Standing, Tone>> = {
 export function renderStatus(status: HostStatus): string {
   const notes = [
     ...renderConfirmations(status.pending),
-    ...status.takenBack.map(
-      ({ key, value, at, because }) =>
-        `${tint("warning", "taken back")}: ${printable(key)} = ${printable(value)} on ${secondsOf(at)}, ${printable(because)}`,
+    ...status.takenBack.flatMap(({ key, value, at, because }) =>
+      renderNote("warning", "taken back", `${key} = ${value} on ${secondsOf(at)}, ${because}`),
     ),
   ].map((line) => `${line}\n`);
   const more = notes.length === 0 ? "" : `\n${notes.join("")}`;
