@@ -23,20 +23,21 @@ const MIN_SCALE = 12;
 const SHOWN_ROWS = 5;
 const LISTED_LINES = 20;
 
-const CHECKS = { FOCUS: FOCUS_CHECKS, CUR: CUR_CHECKS } as const;
+/** What is asked of every row, by the kind of bill; written for DuckDB's prelude. */
+export const CHECKS = { FOCUS: FOCUS_CHECKS, CUR: CUR_CHECKS } as const;
 
 const summarySchema = z.record(z.string(), z.coerce.number().nullable());
 
 /** Everything that is asked of every row of the file, in one pass. */
-function faultCountSql(relation: string, checks: readonly Check[]): string {
+export function faultCountSql(relation: string, checks: readonly Check[]): string {
   const counts = checks.map((check, index) => `count_if(${check.isBad}) as bad_${index}`);
   return `select count(*) as row_count, ${counts.join(", ")} from ${relation}`;
 }
 
 /** What exact sums over the bill's lines need; asked when every row of the file is sound. */
-const DIGITS_SQL = `select
-  greatest(max(fraction_digits(BilledCost)), max(fraction_digits(EffectiveCost)), max(fraction_digits(ListCost))) as fraction_digits,
-  greatest(max(whole_digits(BilledCost)), max(whole_digits(EffectiveCost)), max(whole_digits(ListCost))) as whole_digits
+export const DIGITS_SQL = `select
+  greatest(max(fraction_digits(BilledCost)), max(fraction_digits(EffectiveCost)), coalesce(max(fraction_digits(ListCost)), 0)) as fraction_digits,
+  greatest(max(whole_digits(BilledCost)), max(whole_digits(EffectiveCost)), coalesce(max(whole_digits(ListCost)), 1)) as whole_digits
   from bill`;
 
 const rejectsSchema = z.array(z.object({ line: z.coerce.number(), error_message: z.string() }));
@@ -171,11 +172,22 @@ export async function shapeOf(
   if (rows === 0) throw new InputError(bill.source, [{ path: "", message: "has a header and no rows" }]);
 
   const digitCounts = summarySchema.parse((await database.rows(DIGITS_SQL))[0]);
+  return { rowsOfFiles, scale: scaleOf(bill.source, digitCounts, rows) };
+}
+
+/**
+ * Digits after the point that sums over `rows` rows keep, by what DIGITS_SQL says of the bill.
+ *
+ * @throws {InputError} when no decimal holds the sums
+ */
+export function scaleOf(
+  source: string,
+  digitCounts: Readonly<Record<string, number | null>>,
+  rows: number,
+): number {
   const scale = Math.max(digitCounts["fraction_digits"] ?? 0, MIN_SCALE);
   const digits = scale + digitsOfSum(digitCounts["whole_digits"] ?? 1, rows);
-  if (digits > MAX_DIGITS) {
-    const message = `exact sums need ${digits} digits (${scale} after the point), a decimal has ${MAX_DIGITS}`;
-    throw new InputError(bill.source, [{ path: "BilledCost, EffectiveCost, ListCost", message }]);
-  }
-  return { rowsOfFiles, scale };
+  if (digits <= MAX_DIGITS) return scale;
+  const message = `exact sums need ${digits} digits (${scale} after the point), a decimal has ${MAX_DIGITS}`;
+  throw new InputError(source, [{ path: "BilledCost, EffectiveCost, ListCost", message }]);
 }
