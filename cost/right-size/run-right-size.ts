@@ -8,7 +8,8 @@ import { parseContract, parseYamlText } from "../../host-tuning/profile/parse-co
 import { loadCatalogue } from "../catalogue/catalogue.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
 import { checkedMonth, writeOut } from "../report/run-report.ts";
-import { buildRightSize, SERVICE_CONTAINER } from "./build-right-size.ts";
+import { buildRightSize } from "./build-right-size.ts";
+import { SERVICE_CONTAINER } from "./size-containers.ts";
 import { type Commitments, commitmentsSchema, NO_COMMITMENTS } from "./commitments.ts";
 import type { ObservedUsage } from "./container-usage.ts";
 import { openPrometheus } from "./prometheus-api.ts";
