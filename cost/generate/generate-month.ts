@@ -7,7 +7,8 @@ import { type Answer, answerSchema } from "./answer.ts";
 import { type EventPlan, eventsSql, fewestRows, planEvents } from "./month-events.ts";
 import { byKind, LINE_KIND, type LineSet, lineSetOf, linesSql, scenesFor } from "./month-lines.ts";
 import type { MonthFormat, MonthKind } from "./month-kinds.ts";
-import { type Charge, type Scene, SCENES } from "./scenes.ts";
+import type { Charge, Scene } from "./scene.ts";
+import { SCENES } from "./scenes.ts";
 
 export interface GenerateArgs {
   readonly kind: MonthKind;

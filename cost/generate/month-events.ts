@@ -8,7 +8,8 @@ import {
   TEAMS,
   teamOf,
 } from "./month-tables.ts";
-import { type Scene, SCENES } from "./scenes.ts";
+import type { Scene } from "./scene.ts";
+import { SCENES } from "./scenes.ts";
 
 /** Events come in blocks of this many: each block has every scene as often as its weight says. */
 const BLOCK_EVENTS = 256;

@@ -1,6 +1,6 @@
 import type { MonthKind } from "./month-kinds.ts";
 import { PRODUCT } from "./month-tables.ts";
-import type { Charge, CurLine, Scene, Tags } from "./scenes.ts";
+import type { Charge, CurLine, Scene, Tags } from "./scene.ts";
 
 /** How the values of a file's columns are written. */
 export type Container = "parquet" | "text";
