@@ -5,7 +5,7 @@ export function withBill(command: Command, { needsOwners = false } = {}): Comman
   return command
     .requiredOption(
       "--input <path>",
-      "a FOCUS 1.0 to 1.3 bill or an AWS Cost and Usage Report: a file (CSV, gzip, Parquet), a folder, or s3://bucket/prefix/",
+      "a FOCUS 1.0 to 1.3 bill or an AWS Cost and Usage Report: a file (CSV, gzip, Parquet), a folder, s3://bucket/prefix/, or a table: athena://workgroup/database/table, trino://user@host/catalog/schema/table",
     )
     .option("--month <month>", "one billing period of the file, as in 2026-07")
     .option("--tag-key <key>", "the tag that holds the key, where it is called otherwise")

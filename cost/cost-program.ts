@@ -63,6 +63,11 @@ A bill in a bucket takes s3:ListBucket and s3:GetObject, with the credentials, r
 BEDPLATE_CACHE_DIR, until it changes; the folder may be removed at any time:
   $ bedplate cost report --input s3://bucket/cur/ --month 2026-07
 
+A bill in a table of Athena or Trino is read there. Trino is asked over TLS, but on this machine (?SSL=false: never); its
+password is in TRINO_PASSWORD or a JWT in TRINO_ACCESS_TOKEN, or in the file that the same with _FILE names:
+  $ bedplate cost report --input athena://workgroup/database/table?output=s3://bucket/results/ --month 2026-07
+  $ bedplate cost report --input trino://user@trino.example.com/catalog/schema/table
+
 Use of nodes by pods, for --kubernetes, one JSON answer a metric and at most a day each:
   $ curl -G http://prometheus:9090/api/v1/query_range -d step=300 \\
       -d start=2026-07-01T00:00:00Z -d end=2026-07-02T00:00:00Z \\

@@ -7,6 +7,7 @@ import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
+import { isTableAddress } from "./in-place/table-address.ts";
 import { findBillFiles, type FoundBill, type FoundFile } from "./find-bill-files.ts";
 
 /** A file of a bill that was read to its end once: hashed, and unpacked where it was packed. */
@@ -149,6 +150,11 @@ function withoutCopies(files: readonly BillFile[]): { kept: readonly BillFile[];
 
 /** The SDK that a bucket takes is loaded for a bucket alone. */
 async function findBill(source: string): Promise<FoundBill> {
+  if (isTableAddress(source)) {
+    const message =
+      "a table is read in place by cost report (not as FOCUS), showback, journal, variance and unit-cost; here it takes the bill's files";
+    throw wholeFileFault(source.replace(/\/\/[^/@]*@/, "//"), message);
+  }
   if (!source.startsWith("s3://")) return await findBillFiles(source);
   return await (await import("./fetch-s3-bill.ts")).fetchS3Bill(source);
 }

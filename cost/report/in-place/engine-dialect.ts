@@ -63,7 +63,7 @@ function doubleText(name: string): string {
   const units = `cast(round(${name} * 1e10) as bigint)`;
   return (
     `case when abs(${name}) < 1e5 and cast(${units} as double) / 1e10 = ${name} ` +
-    `then cast(cast(${units} as decimal(19, 0)) * decimal '0.0000000001' as varchar) else cast(${name} as varchar) end`
+    `then cast(cast(${units} as decimal(19, 0)) * cast('0.0000000001' as decimal(10, 10)) as varchar) else cast(${name} as varchar) end`
   );
 }
 

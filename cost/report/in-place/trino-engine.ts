@@ -79,7 +79,11 @@ function reasonOf(cause: unknown): string {
   if (cause instanceof DOMException && cause.name === "TimeoutError") {
     return `no answer within ${ANSWER_LIMIT_MILLIS / 1000} s`;
   }
-  return cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause);
+  const reason = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
+  const isPlain = reason instanceof Error && "reason" in reason && reason.reason === "wrong version number";
+  return isPlain
+    ? "it does not speak TLS: is the port right? (SSL=false asks for plain http)"
+    : messageOf(reason);
 }
 
 /**

@@ -1,27 +1,19 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { allocationRulesSchema } from "../../../cost/allocation/allocation-rules.ts";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { generateMonth } from "../../../cost/generate/generate-month.ts";
-import { type BillQueries, sqlName, sqlText, withBillDatabase } from "../../../cost/report/bill-database.ts";
+import { sqlName, sqlText, withBillDatabase } from "../../../cost/report/bill-database.ts";
 import { withBill } from "../../../cost/report/bill-file.ts";
-import { openBill } from "../../../cost/report/read-bill.ts";
-import { readResources } from "../../../cost/report/read-resources.ts";
-import type { SqlSettings } from "../../../cost/report/render-sql.ts";
-import { reportKey } from "../../../cost/report/report-key.ts";
-import {
-  readBillTotals,
-  readCommitments,
-  readNodes,
-  readSplitLines,
-  readTagKeys,
-} from "../../../cost/report/split-bill.ts";
+import type { QueryEngine } from "../../../cost/report/in-place/query-engine.ts";
+import { parseTableAddress } from "../../../cost/report/in-place/table-address.ts";
+import { openTrino } from "../../../cost/report/in-place/trino-engine.ts";
 import { TRINO_FOLDER, TRINO_VERSION } from "../../../tools/trino/get-server.ts";
 import { startTrino, type TrinoServer } from "../../../tools/trino/start-server.ts";
+import { AthenaDouble } from "../../helpers/athena-double.ts";
 import { AwsApi, MOTO } from "../../helpers/aws-api.ts";
 import { describeWith, file } from "../../helpers/needs.ts";
-import { openTrinoBill, queryTrino } from "../../helpers/trino.ts";
+import { costCommand } from "../cost-command.ts";
 
 const TRINO = file(TRINO_FOLDER, `Trino ${TRINO_VERSION}`, "node tools/trino/get-server.ts");
 
@@ -30,53 +22,90 @@ const LIMIT_MILLIS = 900_000;
 const ROWS = 50_000;
 const BUCKET = "bill";
 
+const RULES = `apiVersion: bedplate/v1
+kind: AllocationRules
+idle: { nodes: { gpu: shown, cpu: kept }, reservations: kept }
+rules:
+  - { name: search, cost: { tags: { Team: [search] }, regions: [us-east-1] } }
+  - { name: tax, cost: { reasons: [tax] }, split: { by: even } }
+`;
+
 /** Trino's name for the type of a Parquet column, by DuckDB's. */
 function trinoType(type: string): string {
   return type === "TIMESTAMP" ? "timestamp(3)" : type.toLowerCase();
 }
 
-/** What the report reads of a bill, whichever database it asks. */
-async function answersOf(database: BillQueries, ask: Omit<SqlSettings, "tagKeys">) {
-  const tagKeys = await readTagKeys(database);
-  const settings = { ...ask, tagKeys: tagKeys.map(({ spelling }) => spelling) };
-  const lines = await readSplitLines(database, settings);
-  const resourcesOf = await readResources(database, { settings, split: lines, places: lines, most: 3 });
-  return {
-    tagKeys,
-    lines,
-    resources: resourcesOf("USD", []),
-    totals: await readBillTotals(database, settings),
-    commitments: await readCommitments(database, settings),
-    nodes: await readNodes(database, settings),
-  };
-}
-
-describeWith([TRINO, MOTO], `the report's SQL on Trino ${TRINO_VERSION}`, () => {
+describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () => {
   const folder = mkdtempSync(path.join(tmpdir(), "bedplate-trino-bill-"));
+  const allocation = path.join(folder, "rules.yaml");
   let api: AwsApi;
   let trino: TrinoServer;
-
-  const endpoint = (): string => api.env["AWS_ENDPOINT_URL"] ?? "";
+  let engine: QueryEngine;
+  let athena: AthenaDouble;
 
   async function put(name: string, body: Buffer<ArrayBuffer> | null): Promise<void> {
-    const response = await fetch(`${endpoint()}/${BUCKET}${name}`, { method: "PUT", body });
+    const response = await fetch(`${api.env["AWS_ENDPOINT_URL"] ?? ""}/${BUCKET}${name}`, {
+      method: "PUT",
+      body,
+    });
     if (!response.ok) throw new Error(`S3 PUT ${name}: ${response.status} ${await response.text()}`);
+  }
+
+  /** A table of Trino over the Parquet files of `bill`, with their columns. */
+  async function createTable(table: string, bill: string): Promise<void> {
+    const files = readdirSync(bill, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".parquet"),
+    );
+    for (const [index, name] of files.entries()) {
+      await put(`/${table}/${index}.parquet`, readFileSync(path.join(bill, name)));
+    }
+    const columns = await withBill(bill, (opened) =>
+      withBillDatabase(opened, undefined, (database) =>
+        database.rows(
+          `describe select * from read_parquet(${sqlText(opened.files[0]?.readablePath ?? "")}, hive_partitioning = false)`,
+        ),
+      ),
+    );
+    const typed = columns.map(
+      ({ column_name: name, column_type: type }) => `${sqlName(String(name))} ${trinoType(String(type))}`,
+    );
+    await engine.rows(
+      `create table hive.bill.${table} (${typed.join(", ")}) with (external_location = 's3://${BUCKET}/${table}', format = 'PARQUET')`,
+    );
+  }
+
+  async function report(input: string): Promise<Record<string, unknown>> {
+    const args = ["--input", input, "--month", "2026-07", "--allocation", allocation, "--json"];
+    const { stdout, stderr, exitCode } = await costCommand("stacks", "report", ...args);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    return JSON.parse(stdout) as Record<string, unknown>;
   }
 
   beforeAll(async () => {
     api = await AwsApi.start();
     await put("", null);
-    trino = await startTrino({ endpoint: endpoint(), bucket: BUCKET });
-    await queryTrino(trino.host, `create schema hive.bill with (location = 's3://${BUCKET}/schema')`);
+    trino = await startTrino({ endpoint: api.env["AWS_ENDPOINT_URL"] ?? "", bucket: BUCKET });
+    const address = parseTableAddress(`trino://bedplate@${trino.host}/hive/bill/any`);
+    if (address.engine !== "trino") throw new Error("an address of Trino is one of Trino");
+    engine = await openTrino(address, new AbortController().signal);
+    await engine.rows(`create schema hive.bill with (location = 's3://${BUCKET}/schema')`);
+    athena = await AthenaDouble.start(async (sql) => {
+      const rows = await engine.rows(sql);
+      return { names: Object.keys(rows[0] ?? {}), rows };
+    });
+    writeFileSync(allocation, RULES);
   }, LIMIT_MILLIS);
   afterAll(async () => {
+    vi.unstubAllEnvs();
+    await athena?.stop();
     await trino?.stop();
     await api?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
   it.each(["cur2", "focus-1.2"] as const)(
-    "gives the same numbers of %s as on DuckDB, to the last digit",
+    "is split as the files of %s are by DuckDB, to the last digit, by Trino itself and through Athena's protocol",
     async (kind) => {
       const out = path.join(folder, kind);
       await generateMonth({
@@ -89,57 +118,62 @@ describeWith([TRINO, MOTO], `the report's SQL on Trino ${TRINO_VERSION}`, () => 
         out,
       });
       const table = kind.replace(/\W/g, "_");
-      const files = readdirSync(out, { recursive: true, encoding: "utf8" }).filter((name) =>
-        name.endsWith(".parquet"),
-      );
-      for (const [index, name] of files.entries()) {
-        await put(`/${table}/${index}.parquet`, readFileSync(path.join(out, name)));
-      }
-      const rules = allocationRulesSchema.parse({
-        apiVersion: "bedplate/v1",
-        kind: "AllocationRules",
-        idle: { nodes: { gpu: "shown", cpu: "kept" }, reservations: "kept" },
-        rules: [
-          { name: "search", cost: { tags: { Team: ["search"] }, regions: ["us-east-1"] } },
-          { name: "tax", cost: { reasons: ["tax"] }, split: { by: "even" } },
-        ],
-      });
-      const ask = {
-        key: reportKey("team", undefined),
-        month: "2026-07",
-        scale: 12,
-        ownership: [],
-        rules,
-        items: [],
-        isDaily: true,
-      };
-      const onDuckDB = await withBill(out, (bill) =>
-        withBillDatabase(bill, undefined, async (database) => {
-          await openBill(database, bill, ["Tags"]);
-          const [first] = bill.files;
-          const columns = await database.rows(
-            `describe select * from read_parquet(${sqlText(first?.readablePath ?? "")}, hive_partitioning = false)`,
-          );
-          const typed = columns.map(
-            ({ column_name: name, column_type: type }) =>
-              `${sqlName(String(name))} ${trinoType(String(type))}`,
-          );
-          await queryTrino(
-            trino.host,
-            `create table hive.bill.${table} (${typed.join(", ")}) with (external_location = 's3://${BUCKET}/${table}', format = 'PARQUET')`,
-          );
-          return await answersOf(database, ask);
-        }),
-      );
-      expect(onDuckDB.totals[0]?.line_count).toBeGreaterThanOrEqual(ROWS);
-      expect(onDuckDB.lines.length).toBeGreaterThan(50);
-      expect(new Set(onDuckDB.resources.map(({ part }) => part))).toEqual(
-        new Set(["resource", "others", "no-resource"]),
-      );
-      const bill = await openTrinoBill({ host: trino.host, catalog: "hive", schema: "bill", table }, [
-        "Tags",
+      await createTable(table, out);
+      const { source, notes, ...onDuckDB } = await report(out);
+      expect(source).toMatchObject({ lines: ROWS });
+      const {
+        source: table1,
+        notes: said,
+        ...onTrino
+      } = await report(`trino://bi@${trino.host}/hive/bill/${table}`);
+      expect(onTrino).toEqual(onDuckDB);
+      expect(table1).toMatchObject({ name: `hive.bill.${table}`, lines: ROWS });
+      expect(said).toEqual([
+        "read in place by Trino: its sha256 is of the file that it names, its count of lines and its sums, not of the files' bytes; deliveries that came twice and months delivered anew are as the table has them",
+        ...(notes as string[]),
       ]);
-      expect(await answersOf(bill, ask)).toEqual(onDuckDB);
+      for (const [name, value] of Object.entries(athena.env)) vi.stubEnv(name, value);
+      const {
+        source: _source,
+        notes: _notes,
+        ...onAthena
+      } = await report(`athena://finance/bill/${table}?catalog=hive`);
+      expect(onAthena).toEqual(onDuckDB);
+    },
+    LIMIT_MILLIS,
+  );
+
+  it(
+    "is refused with what its rows have wrong, as a file is",
+    async () => {
+      await engine.rows("create schema hive.own");
+      const names =
+        "BilledCost, EffectiveCost, BillingCurrency, BillingPeriodStart, BillingPeriodEnd, ChargePeriodStart, ChargePeriodEnd, ChargeCategory, ServiceName, Tags";
+      const sound = `'1.5e-3', '1', 'USD', '2026-07-01T00:00:00Z', '2026-08-01', '2026-07-01 00:00:00.000', '2026-07-02T00:00:00+00:00', 'Usage', 'Compute', '{"team":"a"}'`;
+      const odd = `cast(null as varchar), '1,5', 'usd', '2026-07-01', '2026-06-01', '2026-07-01', '2026-07-99', 'Usag', 'Compute', '{"team":"a","team":"b"}'`;
+      await engine.rows(
+        `create table hive.own.odd as select * from (values (${sound}), (${odd})) as t (${names})`,
+      );
+      const { stderr, exitCode } = await costCommand(
+        "stacks",
+        "report",
+        "--input",
+        `trino://bi@${trino.host}/hive/own/odd`,
+      );
+      expect(exitCode).toBe(2);
+      expect(stderr.split("\n").slice(1, -1)).toEqual([
+        "  BilledCost: no decimal number in 1 row: no value",
+        '  EffectiveCost: no decimal number in 1 row: "1,5"',
+        '  BillingCurrency: no currency code as in USD in 1 row: "usd"',
+        '  ChargePeriodEnd: no date and time in UTC in 1 row: "2026-07-99"',
+        '  BillingPeriodEnd: a billing period that ends before it begins in 1 row: "2026-06-01"',
+        '  ChargeCategory: none of Usage, Purchase, Tax, Credit, Adjustment in 1 row: "Usag"',
+        '  Tags: no JSON object whose keys are there once in 1 row: "{\\"team\\":\\"a\\",\\"team\\":\\"b\\"}"',
+      ]);
+      await engine.rows(`create table hive.own.sound as select * from (values (${sound})) as t (${names})`);
+      expect(await report(`trino://bi@${trino.host}/hive/own/sound`)).toMatchObject({
+        currencies: [{ balance: { bill: { billed: "0.0015", effective: "1" }, balanced: true } }],
+      });
     },
     LIMIT_MILLIS,
   );
