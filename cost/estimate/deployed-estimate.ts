@@ -14,13 +14,31 @@ import {
 } from "./build-cost-estimate.ts";
 import type { CostEstimate } from "./cost-estimate.ts";
 
+/** What Pulumi's SDK for Python calls a property, and exports it as: `machine_type` for `machineType`. */
+function pythonName(property: string): string {
+  return property.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** An object of a stack in any of Pulumi's languages; keys that are not the schema's own, as a pool's name, stay as they are. */
+function outputObject<Shape extends z.ZodRawShape>(shape: Shape) {
+  const propertyOf = new Map(Object.keys(shape).map((property) => [pythonName(property), property]));
+  return z.preprocess((data) => {
+    if (typeof data !== "object" || data === null || Array.isArray(data)) return data;
+    const renamed = Object.entries(data).map(
+      ([name, value]) => [propertyOf.get(name) ?? name, value] as const,
+    );
+    // A property under its own name counts before the same under Python's.
+    return { ...Object.fromEntries(renamed), ...data };
+  }, z.object(shape));
+}
+
 /** What a stack returns (`pulumi stack output --json`), as far as money depends on it. */
-const outputsSchema = z.object({
+const outputsSchema = outputObject({
   environment: z.string(),
-  owner: z.object({ team: z.string(), costCenter: z.string(), service: z.string() }),
+  owner: outputObject({ team: z.string(), costCenter: z.string(), service: z.string() }),
   pools: z.record(
     z.string(),
-    z.object({ where: z.string(), count: z.int().min(0), machineType: z.string() }),
+    outputObject({ where: z.string(), count: z.int().min(0), machineType: z.string() }),
   ),
 });
 

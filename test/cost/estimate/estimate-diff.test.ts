@@ -400,6 +400,26 @@ describe("bedplate cost estimate --deployed", () => {
     expect(await read({ version: 3, deployment: { manifest: {}, resources } })).toEqual(await read(OUTPUTS));
   });
 
+  it("reads the outputs of a program in Python, and leaves the names of its pools alone", async () => {
+    const { owner, pools } = OUTPUTS;
+    const python = {
+      ...OUTPUTS,
+      owner: { team: owner.team, cost_center: owner.costCenter, service: owner.service },
+      pools: Object.fromEntries(
+        Object.entries(pools).map(([name, { machineType, ...pool }]) => [
+          name,
+          { ...pool, machine_type: machineType },
+        ]),
+      ),
+    };
+    expect(await read(python)).toEqual(await read(OUTPUTS));
+    const named = { ...python, pools: { machine_type: { ...python.pools.web, machineType: "z9.other" } } };
+    const { lines } = await read(named);
+    expect(lines.find(({ pool }) => pool === "machine_type")?.before).toMatchObject({
+      because: "the catalogue has no z9.other",
+    });
+  });
+
   it("fails on another environment's outputs, an empty stack and no file, naming why", async () => {
     await expect(read({ ...OUTPUTS, environment: "prod" })).rejects.toThrow(
       'environment: is of environment "prod", not "staging"',
