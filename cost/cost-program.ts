@@ -41,7 +41,12 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
       .option(
         "--variance <file>",
         "budgets beside the same bill by cost variance (JSON), as a section of the page",
-      ),
+      )
+      .option(
+        "--resources <count>",
+        "how many resources of a row's provider service are named, the dearest (html: 20)",
+      )
+      .option("--daily", "what each row cost by day"),
     ["table", "json", "csv", "focus", "html"],
   )
     .addHelpText(
@@ -54,6 +59,8 @@ Examples:
   $ bedplate cost report --input cur.parquet --format html --out cost.html
   $ bedplate cost report --input cur.parquet --format html --idle idle.json --out cost.html
   $ bedplate cost report --input cur.parquet --format html --variance variance.json --out cost.html
+  $ bedplate cost report --input cur/ --month 2026-07 --daily --format html --out cost.html
+  $ bedplate cost report --input cur/ --month 2026-07 --daily --resources 100 --format csv --out cost.csv
   $ bedplate cost report --input cur/ --owners owners.yaml --allocation rules.yaml --by cost-center
   $ bedplate cost report --input cur/ --allocation rules.yaml --format focus --out allocated.csv
   $ bedplate cost report --input focus.parquet --kubernetes answers/ --month 2026-07

@@ -47,15 +47,16 @@ function addAlike(
   });
 }
 
-export function placeKey({ bucket, owner, because }: Place): readonly (string | null)[] {
-  return [bucket, owner, because];
+/** What tells places apart: an owner may be called as a reason is, so a label does not. */
+export function placeName({ bucket, owner, because }: Place): string {
+  return JSON.stringify([bucket, owner, because]);
 }
 
 /** The report's lines: one for all that are alike in everything that it says of a line. */
 export function costLinesOf(lines: readonly PlacedLine[]): readonly CostLine[] {
   const alike = addAlike(lines, (line) => [
     line.month,
-    ...placeKey(line),
+    placeName(line),
     line.providerService,
     line.chargeCategory,
     line.allocation,
@@ -83,7 +84,7 @@ export function costLinesOf(lines: readonly PlacedLine[]): readonly CostLine[] {
 export function dayCostsOf(lines: readonly PlacedLine[]): readonly DayCost[] {
   const sortKey = ({ day, bucket, owner, because }: PlacedLine): string =>
     JSON.stringify([day ?? "~", BUCKETS.indexOf(bucket), owner, because]);
-  return addAlike(lines, (line) => [line.day, ...placeKey(line)])
+  return addAlike(lines, (line) => [line.day, placeName(line)])
     .map((line) => ({ line, key: sortKey(line) }))
     .toSorted((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ line }) => ({
@@ -98,18 +99,16 @@ export function dayCostsOf(lines: readonly PlacedLine[]): readonly DayCost[] {
 /** What rules, dates and pods moved to and from each place's services: it is on no resource of that place. */
 export function movedCostsOf(lines: readonly PlacedLine[]): readonly ResourceCost[] {
   const moved = lines.filter(({ allocation }) => allocation !== null);
-  return addAlike(moved, (line) => [...placeKey(line), line.providerService, line.allocation]).map(
-    (line) => ({
-      bucket: line.bucket,
-      owner: line.owner,
-      because: line.because,
-      ServiceName: line.providerService,
-      part: "moved",
-      ResourceId: null,
-      resources: 0,
-      allocation: line.allocation,
-      lines: line.lines,
-      ...exactText(line),
-    }),
-  );
+  return addAlike(moved, (line) => [placeName(line), line.providerService, line.allocation]).map((line) => ({
+    bucket: line.bucket,
+    owner: line.owner,
+    because: line.because,
+    ServiceName: line.providerService,
+    part: "moved",
+    ResourceId: null,
+    resources: 0,
+    allocation: line.allocation,
+    lines: line.lines,
+    ...exactText(line),
+  }));
 }

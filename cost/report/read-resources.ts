@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Place, PlacedLine } from "../allocation/placed-line.ts";
 import type { BillQueries } from "./bill-database.ts";
 import type { ResourceCost } from "./cost-report.ts";
-import { exactText, movedCostsOf, placeKey } from "./placed-costs.ts";
+import { exactText, movedCostsOf, placeName } from "./placed-costs.ts";
 import { type PlacedBy, renderResourcesSql, type SqlSettings } from "./render-sql.ts";
 import { countSchema, decimalSchema, type SplitLine } from "./split-bill.ts";
 
@@ -51,7 +51,7 @@ function numberPlaces({ split, places }: Pick<ResourcesArgs, "split" | "places">
   for (const [index, line] of split.entries()) {
     const place = places[index];
     if (place === undefined) throw new RangeError("A line of the bill has no place");
-    const name = JSON.stringify(placeKey(place));
+    const name = placeName(place);
     const number = numberOf.get(name) ?? numbered.length;
     if (number === numbered.length) {
       numberOf.set(name, number);

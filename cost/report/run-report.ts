@@ -33,6 +33,9 @@ export interface ReportOptions extends BillOptions {
   readonly idle?: string;
   /** What `cost variance` says of environments and their budgets, for the page. */
   readonly variance?: string;
+  /** How many resources of a row's provider service are named. */
+  readonly resources?: string;
+  readonly daily?: boolean;
   readonly format: "table" | "json" | "csv" | "focus" | "html";
   readonly out?: string;
 }
@@ -119,14 +122,34 @@ export async function readOwnerFiles({
   };
 }
 
-/** @throws {InputError} when there is no page that they could be in */
-function checkPageOptions(options: ReportOptions): void {
-  if (options.format === "html") return;
-  const message = "is a section of the page: give --format html";
-  const faults = (["idle", "variance"] as const)
-    .filter((option) => options[option] !== undefined)
-    .map((option) => ({ path: `--${option}`, message }));
+/** Resources of a row's provider service that a page names where nobody says how many. */
+const PAGE_RESOURCES = 20;
+const MOST_RESOURCES = 1000;
+
+/** What some formats have no place for, and which do. */
+const PLACED_IN = [
+  ["idle", ["html"], "is a section of the page: give --format html"],
+  ["variance", ["html"], "is a section of the page: give --format html"],
+  ["resources", ["html", "json", "csv"], "is of no row of this format: give --format html, json or csv"],
+  ["daily", ["html", "json", "csv"], "is of no row of this format: give --format html, json or csv"],
+] as const satisfies readonly (readonly [keyof ReportOptions, readonly ReportOptions["format"][], string])[];
+
+/** @throws {InputError} when the format has no place for what is asked */
+function checkFormatOptions(options: ReportOptions): void {
+  const faults = PLACED_IN.flatMap(([option, formats, message]): Fault[] => {
+    const isPlaced = formats.some((format) => format === options.format);
+    return options[option] === undefined || isPlaced ? [] : [{ path: `--${option}`, message }];
+  });
   if (faults.length > 0) throw new InputError("command line", faults);
+}
+
+/** @throws {InputError} when it is no count of resources */
+function checkedResources({ resources, format }: ReportOptions): number | undefined {
+  if (resources === undefined) return format === "html" ? PAGE_RESOURCES : undefined;
+  const count = Number(resources);
+  if (/^\d+$/.test(resources) && count >= 1 && count <= MOST_RESOURCES) return count;
+  const message = `"${resources}" is no whole number from 1 to ${MOST_RESOURCES}`;
+  throw new InputError("command line", [{ path: "--resources", message }]);
 }
 
 /**
@@ -158,13 +181,15 @@ async function readOfSameBill<T extends Pick<IdleReport | CostVariance, "source"
 
 /** `bedplate cost report`: 0 when the balance sheet closes, 1 when it does not. */
 export async function runReport(options: ReportOptions): Promise<ExitCode> {
-  checkPageOptions(options);
+  checkFormatOptions(options);
   const month = checkedMonth(options.month);
   const args = {
     input: options.input,
     key: reportKey(options.by, options.tagKey),
     month,
     sharedOwners: options.shared ?? [],
+    resources: checkedResources(options),
+    isDaily: options.daily,
     ...(await readOwnerFiles(options)),
   };
   const report = await buildCostReport(args);

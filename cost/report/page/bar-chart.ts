@@ -78,6 +78,8 @@ function optionOf(args: BarChartArgs) {
             label: {
               show: true,
               position: "right" as const,
+              // Rules of the axis would run through it.
+              backgroundColor: "var(--paper)",
               ...INK,
               formatter: ({ value: amount }: { value: unknown }) =>
                 Number(amount).toLocaleString("en-US", {

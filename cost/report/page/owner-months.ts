@@ -63,6 +63,8 @@ export function monthsOf(currency: CurrencyReport): readonly string[] {
 
 /** A provider's service in a row of the report, in the currency's smallest unit. */
 export interface ServiceCost {
+  /** As the bill has it; empty for charges of none. */
+  readonly name: string;
   readonly service: string;
   readonly lines: number;
   readonly billed: string;
@@ -79,6 +81,7 @@ export function servicesOf(
 ): readonly ServiceCost[] {
   const groups = [...Map.groupBy(lines, (line) => line.ServiceName)]
     .map(([service, same]) => ({
+      name: service,
       service: service === "" ? "(no service)" : service,
       lines: same.reduce((sum, line) => sum + line.lines, 0),
       billed: addDecimals(same.map((line) => parseDecimal(line.BilledCost))),
@@ -96,6 +99,7 @@ export function servicesOf(
   const effective = round((group) => group.effective, rounded.effectiveRounded);
   const list = round((group) => group.list, rounded.listRounded);
   return groups.map((group, index) => ({
+    name: group.name,
     service: group.service,
     lines: group.lines,
     billed: formatDecimal(billed[index] ?? group.billed, minorDigits),
@@ -104,13 +108,23 @@ export function servicesOf(
   }));
 }
 
-/** A row of the report in the last two billing periods, and which service moved it most. */
+/** Something that costs more or less than the month before, and which part of it moved it most. */
 export interface Mover {
   readonly label: string;
   readonly before: ExactDecimal;
   readonly after: ExactDecimal;
   readonly change: ExactDecimal;
+  /** The part that changed most; empty where none changed. */
   readonly because: string;
+}
+
+/** What is compared: `label` of one month with the same label of another, by their parts. */
+export interface Movement {
+  readonly from: string;
+  readonly to: string;
+  readonly kind: CostKind;
+  readonly labelOf: (line: CostLine) => string;
+  readonly partOf: (line: CostLine) => string;
 }
 
 function magnitude(amount: ExactDecimal): ExactDecimal {
@@ -129,23 +143,23 @@ function changeOf(lines: readonly CostLine[], from: string, to: string, kind: Co
   return subtractDecimals(sumOfMonth(lines, to, kind) ?? ZERO, sumOfMonth(lines, from, kind) ?? ZERO);
 }
 
-/** What changed between the last two billing periods, the largest change first; nothing where there is one period. */
-export function moversOf(currency: CurrencyReport, kind: CostKind): readonly Mover[] {
-  const [from, to] = monthsOf(currency).slice(-2);
-  if (from === undefined || to === undefined) return [];
-  const rows = Map.groupBy(currency.lines, (line) => labelOf(line));
-  return [...rows]
-    .map(([label, lines]): Mover => {
-      const services = [...Map.groupBy(lines, (line) => line.ServiceName)]
-        .map(([service, same]) => ({ service, change: changeOf(same, from, to, kind) }))
+/** What changed from one billing period to another, the largest change first. */
+export function moversOf(
+  lines: readonly CostLine[],
+  { from, to, kind, labelOf, partOf }: Movement,
+): readonly Mover[] {
+  return [...Map.groupBy(lines, labelOf)]
+    .map(([label, same]): Mover => {
+      const parts = [...Map.groupBy(same, partOf)]
+        .map(([part, lines]) => ({ part, change: changeOf(lines, from, to, kind) }))
         .toSorted((a, b) => compareDecimals(magnitude(b.change), magnitude(a.change)));
-      const [most] = services;
+      const [most] = parts;
       return {
         label,
-        before: sumOfMonth(lines, from, kind) ?? ZERO,
-        after: sumOfMonth(lines, to, kind) ?? ZERO,
-        change: changeOf(lines, from, to, kind),
-        because: most === undefined || most.change.units === 0n ? "" : most.service,
+        before: sumOfMonth(same, from, kind) ?? ZERO,
+        after: sumOfMonth(same, to, kind) ?? ZERO,
+        change: changeOf(same, from, to, kind),
+        because: most === undefined || most.change.units === 0n ? "" : most.part,
       };
     })
     .filter((mover) => mover.change.units !== 0n)

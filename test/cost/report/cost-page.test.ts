@@ -138,7 +138,7 @@ let idle: IdleReport;
 let variance: CostVariance;
 let page: string;
 beforeAll(async () => {
-  report = await buildCostReport({ input, key: reportKey("team", undefined) });
+  report = await buildCostReport({ input, key: reportKey("team", undefined), resources: 20 });
   idle = idleOf(report);
   variance = varianceOf(report);
   page = renderPage(report, idle, variance);
@@ -157,14 +157,47 @@ function shown(inside: string): string {
 }
 
 /** Cells of the table with this caption. */
-function cellsOf(caption: string): string[][] {
-  const captions = [...page.matchAll(/<caption>\s*([^<]*)/g)];
+function cellsOf(caption: string, within = page): string[][] {
+  const captions = [...within.matchAll(/<caption>\s*([^<]*)/g)];
   const start = captions.find(([, text = ""]) => shown(text) === caption)?.index ?? -1;
   expect(start).toBeGreaterThan(0);
-  const body = page.slice(page.indexOf("<tbody>", start), page.indexOf("</tbody>", start));
+  const body = within.slice(within.indexOf("<tbody>", start), within.indexOf("</tbody>", start));
   return [...body.matchAll(/<tr[^>]*>([^]*?)<\/tr>/g)].map(([, inside = ""]) =>
     [...inside.matchAll(/<t[hd][^>]*>([^]*?)<\/t[hd]>/g)].map(([, cell = ""]) => shown(cell)),
   );
+}
+
+/** A label with what a page shows for a mark that turns the direction of text. */
+function shownLabel(label: string): string {
+  return label.replace("\u202E", "\uFFFD");
+}
+
+/** What opens on one level: its label, what it says of it billed and effective, and what is inside. */
+function openedIn(markup: string): { label: string; amounts: string[]; inside: string }[] {
+  const marks = [...markup.matchAll(/<details>|<\/details>/g)];
+  const found: string[] = [];
+  let [depth, start] = [0, 0];
+  for (const { 0: mark, index } of marks) {
+    if (mark === "<details>") {
+      if (depth === 0) start = index;
+      depth += 1;
+    } else {
+      depth -= 1;
+      if (depth === 0) found.push(markup.slice(start + "<details>".length, index));
+    }
+  }
+  return found.map((text) => {
+    const [summary = "", ...inside] = text.split("</summary>");
+    const [, label = ""] = /<span class="name">([^]*?)<\/span/.exec(summary) ?? [];
+    const amounts = [...summary.matchAll(/<span>([^<]*)<\/span/g)].map(([, amount = ""]) => plain(amount));
+    return { label: shown(label), amounts, inside: inside.join("</summary>") };
+  });
+}
+
+/** An amount in cents; lines and what has no price are numbers too. */
+function centsOf(amount: string): bigint {
+  if (amount === "unpriced") return 0n;
+  return roundDecimal(parseDecimal(amount), 2).units;
 }
 
 function plain(text: string): string {
@@ -191,19 +224,33 @@ describe("renderPage()", () => {
     expect(page).toContain("The balance sheet closes: difference 0.");
   });
 
-  it("opens each row into services that add up to it, to the cent", () => {
+  it("opens each row into services, and each service into resources, that add up to it to the cent", () => {
     const [usd] = report.currencies;
-    for (const row of usd?.rows.filter((line) => line.bucket === "owner" && !line.owner?.includes("<")) ??
-      []) {
-      const services = cellsOf(`${row.owner ?? ""} by provider service, USD`);
-      const amounts = [row.listRounded, row.billedRounded, row.effectiveRounded];
-      for (const [index, amount] of amounts.entries()) {
-        const cents = services
-          .map((cells) => plain(cells[2 + index] ?? ""))
-          .reduce((sum, cell) => sum + (cell === "unpriced" ? 0 : Math.round(Number(cell) * 100)), 0);
-        expect(cents).toBe(Math.round(Number(amount) * 100));
+    const opened = openedIn(page);
+    expect(opened.map(({ label, amounts }) => [label, ...amounts])).toEqual(
+      usd?.rows.map((row) => [shownLabel(labelOf(row)), row.billedRounded, row.effectiveRounded]),
+    );
+    let resources = 0;
+    for (const { label, amounts, inside } of opened) {
+      const services = openedIn(inside);
+      for (const index of [0, 1]) {
+        const sum = services.reduce((cents, service) => cents + centsOf(service.amounts[index] ?? ""), 0n);
+        expect(sum).toBe(centsOf(amounts[index] ?? ""));
+      }
+      for (const service of services) {
+        const cells = cellsOf(`${service.label} of ${label} by resource, USD`, inside);
+        const total = cells.at(-1)?.slice(1).map(plain) ?? [];
+        expect(total.slice(-2)).toEqual(service.amounts);
+        const parts = cells.slice(0, -1).map((cell) => cell.slice(1).map(plain));
+        expect(parts.length).toBeGreaterThan(0);
+        resources += parts.length;
+        for (const [index, amount] of total.entries()) {
+          const sum = parts.reduce((cents, part) => cents + centsOf(part[index] ?? ""), 0n);
+          expect(sum).toBe(centsOf(amount));
+        }
       }
     }
+    expect(resources).toBe(usd?.resources?.length);
   });
 
   it("shows what moved between the months, the largest change first", () => {
