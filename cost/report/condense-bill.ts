@@ -2,17 +2,11 @@ import * as z from "zod";
 import { type BillDatabase, sqlText } from "./bill-database.ts";
 import type { Bill } from "./bill-file.ts";
 import { type BillShape, countFaults, shapeOf } from "./check-bill.ts";
-import { typedColumns } from "./condense-roles.ts";
-import {
-  type CondenseNeeds,
-  condensedSql,
-  type CondenseSource,
-  groupsSql,
-  nodesSql,
-  parentLinesSql,
-  splitGroupSql,
-  taggedNodesSql,
-} from "./condense-sql.ts";
+import type { Grouping } from "./condense-amounts.ts";
+import { nodesSql, ownTagsSql, parentLinesSql, severalTagsSql, taggedNodesSql } from "./condense-nodes.ts";
+import { columnOf, isSplitGroup, typedColumns } from "./condense-roles.ts";
+import { type CondenseNeeds, type CondenseSource, groupsSql } from "./condense-sql.ts";
+import { condensedSql } from "./condensed-lines.ts";
 import type { FileLayout } from "./read-bill.ts";
 import { foldTagKey } from "./tag-spelling.ts";
 
@@ -48,7 +42,7 @@ function parquetSql(paths: readonly string[]): string {
 async function makeGroups(
   database: BillDatabase,
   source: CondenseSource,
-  grouping: "lines" | "pods",
+  grouping: Grouping,
   lines: number,
 ): Promise<void> {
   const table = grouping === "lines" ? "line_group" : "pod_group";
@@ -64,7 +58,7 @@ async function groupLinesByTags(
   lines: number,
 ): Promise<CondenseSource> {
   const { from, columns, needs } = source;
-  const tags = columns.found.find(({ role }) => role.kind === "tags")?.source;
+  const tags = columnOf("tags", columns)?.source;
   const sample = `select map_keys(${tags ?? ""}) as keys from ${from} limit ${SAMPLE_LINES}`;
   const first = {
     ...source,
@@ -86,7 +80,7 @@ async function replaceView(database: BillDatabase, name: string, sql: string): P
 
 /** The lines of pods by the node that they ran on: few, where their tags are left out. */
 async function makePodGroups(database: BillDatabase, source: CondenseSource): Promise<void> {
-  const isPod = splitGroupSql(source);
+  const isPod = isSplitGroup(source.columns);
   if (source.needs.podNodes) {
     await database.run(`create temp table pod_group as from line_group where ${isPod}`);
     return;
@@ -98,10 +92,23 @@ async function makePodGroups(database: BillDatabase, source: CondenseSource): Pr
   await makeGroups(database, source, "pods", pods);
 }
 
+/** Puts each node's tags beside it. */
+async function tagNodes(database: BillDatabase, source: CondenseSource): Promise<void> {
+  if (columnOf("tags", source.columns) !== undefined) {
+    await database.run(`create temp table own_tag as ${ownTagsSql(source)}`);
+    const several = await readCount(database, "select count_if(has_several) as count from own_tag");
+    if (several > 0) {
+      await database.run(`insert into own_tag ${severalTagsSql(source)}`);
+      await database.run("delete from own_tag where has_several");
+    }
+  }
+  await database.run(`create or replace temp table node as ${taggedNodesSql(source)}`);
+}
+
 /** Puts what was condensed in the place of a Cost and Usage Report's lines, of its pods' and of their nodes. */
 async function replaceCur(database: BillDatabase, source: CondenseSource): Promise<void> {
   await makePodGroups(database, source);
-  await database.run(`create or replace temp table node as ${taggedNodesSql(source)}`);
+  await tagNodes(database, source);
   // Each node's own sums are asked for once; after that, nodes whose tags are alike are one.
   await replaceView(database, "cur", condensedSql(source, "pods", { eachNode: true, standsFor: "line" }));
   await database.run("create temp table pod_line_by_node as from pod_line");

@@ -33,17 +33,31 @@ function part(of: string, place: Part["place"]): Role {
   return { kind: "amount", mayBeNull: true, part: { of, place } };
 }
 
+/**
+ * The text for what a function of a column gives, and nothing for anything else. A lookup is a function, which DuckDB
+ * asks of each word of a dictionary; it asks a CASE of every line.
+ */
+function lookup(given: string, texts: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(texts).map(([key, text]) => `${key}: ${sqlText(text)}`);
+  return `map_extract_value(map {${entries.join(", ")}}, ${given})`;
+}
+
 /** A resource is told from none. */
 const RESOURCE: Role = {
   kind: "reduced",
   isResource: true,
-  keeps: (column) => `case when not contains(['', 'NULL'], ${column}) then 'resource' end`,
+  keeps: (column) => lookup(`contains(['', 'NULL'], trim(${column}))`, { false: "resource" }),
 };
 
-/** Whether SQL for an operation is that of a pod's part of its instance. */
-export function isSplitSql(operation: string): string {
-  return `coalesce(contains(['EKSPod-EC2', 'ECSTask-EC2'], ${operation}), false)`;
+/** Operations of a pod's part of its instance. */
+const SPLIT_OPERATIONS = ["EKSPod-EC2", "ECSTask-EC2"] as const;
+
+/** Whether an operation is that of a pod's part of its instance; no value where there is no operation. */
+function isSplitOperation(operation: string): string {
+  return `contains([${SPLIT_OPERATIONS.map(sqlText).join(", ")}], trim(${operation}))`;
 }
+
+const SAVINGS_PLAN_REFUND = "Refund for one-time fee for Savings Plan ID";
 
 const CUR_ROLES: Readonly<Record<CurColumn, Role>> = {
   bill_billing_period_start_date: KEY,
@@ -59,17 +73,20 @@ const CUR_ROLES: Readonly<Record<CurColumn, Role>> = {
   line_item_line_item_description: {
     kind: "reduced",
     keeps: (column) =>
-      `case when starts_with(${column}, 'Refund for one-time fee for Savings Plan ID') then 'Refund for one-time fee for Savings Plan ID' end`,
+      lookup(`starts_with(trim(${column}), ${sqlText(SAVINGS_PLAN_REFUND)})`, { true: SAVINGS_PLAN_REFUND }),
   },
   line_item_operation: {
     kind: "reduced",
-    keeps: (column) => `case when ${isSplitSql(column)} then ${column} end`,
+    keeps: (column) =>
+      lookup(
+        `trim(${column})`,
+        Object.fromEntries(SPLIT_OPERATIONS.map((operation) => [sqlText(operation), operation])),
+      ),
   },
   line_item_resource_id: RESOURCE,
   line_item_usage_account_id: { kind: "key-where-asked", column: "SubAccountId" },
   line_item_usage_type: {
     kind: "reduced",
-    // One function of one column is asked of each word of a dictionary and not of each line.
     keeps: (column) =>
       `regexp_extract(${column}, ${sqlText("UnusedBox:|vCPU-Hours\\s*$|GB-Hours\\s*$|Accelerator-Hours\\s*$")})`,
   },
@@ -91,6 +108,14 @@ const CUR_ROLES: Readonly<Record<CurColumn, Role>> = {
   split_line_item_public_on_demand_unused_cost: part(SPLIT, 4),
   resource_tags: { kind: "tags" },
 };
+
+/** What nothing asks of a pod's line beside the node that it ran on: `cur-as-focus.sql` puts other text in its place. */
+export const LEFT_OUT_OF_PODS: ReadonlySet<string> = new Set<CurColumn>([
+  "line_item_line_item_description",
+  "line_item_resource_id",
+  "reservation_reservation_a_r_n",
+  "savings_plan_savings_plan_a_r_n",
+]);
 
 const DROPPED: Role = { kind: "reduced", keeps: () => "cast(null as varchar)" };
 
@@ -179,4 +204,25 @@ export function typedColumns(layouts: readonly FileLayout[]): TypedColumns | und
 
 export function isAmount(column: TypedColumn): column is TypedColumn<AmountRole> {
   return column.role.kind === "amount";
+}
+
+export function columnOf(kind: Role["kind"], { found }: TypedColumns): TypedColumn | undefined {
+  return found.find(({ role }) => role.kind === kind);
+}
+
+/** Where the files have a column, quoted. */
+export function sourceOf(name: string, { found }: TypedColumns): string | undefined {
+  return found.find((column) => column.name === name)?.source;
+}
+
+/** Whether a line is a pod's part of its instance, where the bill says so; no value where it has no operation. */
+export function isSplitLine(columns: TypedColumns): string {
+  const operation = sourceOf("line_item_operation", columns);
+  return operation === undefined ? "false" : isSplitOperation(operation);
+}
+
+/** The same of lines that were made one, by what is kept of them; it always has a value. */
+export function isSplitGroup(columns: TypedColumns): string {
+  if (sourceOf("line_item_operation", columns) === undefined) return "false";
+  return `coalesce(${isSplitOperation("line_item_operation")}, false)`;
 }

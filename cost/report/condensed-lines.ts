@@ -1,0 +1,84 @@
+import { sqlText } from "./bill-database.ts";
+import type { Grouping } from "./condense-amounts.ts";
+import { columnOf, isSplitGroup } from "./condense-roles.ts";
+import type { CondenseNeeds, CondenseSource } from "./condense-sql.ts";
+import { textOrNull } from "./read-bill.ts";
+
+/** Tags as JSON: the asked keys with their values, the other keys without. */
+export function condensedTagsSql(tags: string, spellings: readonly string[]): string {
+  const asked = spellings.length === 0 ? "false" : `tag.key in (${spellings.map(sqlText).join(", ")})`;
+  return (
+    `case when cardinality(${tags}) > 0 then cast(to_json(map_from_entries(list_transform(map_entries(${tags}), ` +
+    `lambda tag: {'k': tag.key, 'v': case when ${asked} then tag.value end}))) as varchar) end`
+  );
+}
+
+/** What lines of one time have in common. */
+function timesOf({ days, hours }: CondenseNeeds): readonly string[] {
+  if (hours) return ["charge_start", "charge_end"];
+  return [days ? "charge_day" : "start_month"];
+}
+
+/**
+ * Groups as the lines of a bill, all text. Of pods' lines, nodes whose asked tags are alike stand as one unless each is
+ * to have lines of its own.
+ */
+export function condensedSql(
+  source: CondenseSource,
+  grouping: Grouping,
+  { eachNode, standsFor }: { readonly eachNode: boolean; readonly standsFor: "line" | "pod" },
+): string {
+  const { columns, needs, spellings } = source;
+  const selected: string[] = [];
+  const groupBy: string[] = [];
+  const addKey = (name: string, sql: string): void => {
+    selected.push(`${textOrNull(`cast(${sql} as varchar)`)} as ${name}`);
+    groupBy.push(sql);
+  };
+  const addNothing = (name: string): void => {
+    selected.push(`cast(null as varchar) as ${name}`);
+  };
+  for (const { name, role } of columns.found) {
+    switch (role.kind) {
+      case "key":
+      case "reduced":
+        addKey(name, name);
+        break;
+      case "key-where-asked":
+        if (needs.columns.has(role.column)) addKey(name, name);
+        else addNothing(name);
+        break;
+      case "node":
+        addKey(name, eachNode ? "node_resource" : "stand_in");
+        break;
+      case "start":
+        selected.push(
+          `cast(min(first_start) as varchar) as ${name}`,
+          "cast(max(last_start) as varchar) as x_LastStart",
+        );
+        break;
+      case "end":
+        selected.push(`cast(max(last_end) as varchar) as ${name}`);
+        break;
+      case "amount":
+        selected.push(`cast(sum(${name}) as varchar) as ${name}`);
+        break;
+      case "tags":
+        if (grouping === "lines") addKey(name, "line_tags");
+        else addNothing(name);
+        break;
+    }
+  }
+  for (const name of columns.absent) addNothing(name);
+  groupBy.push(...timesOf(needs), "signs", "pass");
+  const hasTags = grouping === "lines" && columnOf("tags", columns) !== undefined;
+  const hasNodes = columnOf("node", columns) !== undefined;
+  return `
+    select ${selected.join(",\n")}, sum(x_Lines) as x_Lines, ${sqlText(standsFor)} as x_StandsFor
+    from (
+      select *${hasTags ? `, ${condensedTagsSql("tags", spellings)} as line_tags` : ""}
+      ${hasNodes ? `, case when ${isSplitGroup(columns)} then node end as pod_node` : ""}
+      from ${grouping === "lines" ? "line_group" : "pod_group"}
+    ) ${hasNodes ? "left join node on pod_node = node_resource" : ""}
+    group by ${groupBy.join(", ")}`;
+}
