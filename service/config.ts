@@ -1,14 +1,11 @@
 import * as z from "zod";
 import { parseContract } from "../host-tuning/profile/parse-contract.ts";
-
-/** Whole number in an environment variable. */
-function wholeNumber(min: number, max: number) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, "a whole number")
-    .transform(Number)
-    .pipe(z.int().min(min).max(max));
-}
+import {
+  authorizationFaults,
+  authorizationVariables,
+  callerConfigOf,
+} from "./authorization/authorization-config.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const hostnames = z
   .string()
@@ -38,13 +35,19 @@ const environmentSchema = z
     KEEP_ALIVE_SECONDS: wholeNumber(1, 3600).prefault("65"),
     HOST_REPORT_PATH: z.string().startsWith("/").prefault("/var/lib/bedplate/report.json"),
     LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).prefault("info"),
+    ...authorizationVariables,
+  })
+  .superRefine((variables, context) => {
+    for (const { path, message } of authorizationFaults(variables, variables.BIND_ADDRESS)) {
+      context.addIssue({ code: "custom", path: [path], message });
+    }
   })
   .transform((variables) => ({
     port: variables.PORT,
     bindAddress: variables.BIND_ADDRESS,
     protocolEra: variables.PROTOCOL_ERA,
     longestCallSeconds: variables.LONGEST_CALL_SECONDS,
-    /** Beside the loopback names, which are always allowed. */
+    /** Beside the loopback names and the host that tokens are for, which are always allowed. */
     allowedHosts: variables.ALLOWED_HOSTS,
     allowedOrigins: variables.ALLOWED_ORIGINS,
     maxBodyBytes: variables.MAX_BODY_BYTES,
@@ -54,6 +57,7 @@ const environmentSchema = z
     keepAliveSeconds: variables.KEEP_ALIVE_SECONDS,
     hostReportPath: variables.HOST_REPORT_PATH,
     logLevel: variables.LOG_LEVEL,
+    ...callerConfigOf(variables),
   }));
 
 export type ServiceConfig = z.output<typeof environmentSchema>;

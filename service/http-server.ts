@@ -1,11 +1,18 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import { type Server, type ServerResponse, createServer } from "node:http";
 import {
   type NodeIncomingMessageLike,
   hostHeaderValidation,
   originValidation,
   toNodeHandler,
 } from "@modelcontextprotocol/node";
-import { type ServiceHandler, type ServiceParts, createServiceHandler } from "./mcp-handler.ts";
+import { type Route, createAdmission } from "./admission.ts";
+import { CallerLabels } from "./callers/caller-labels.ts";
+import {
+  type ServiceHandler,
+  type ServiceParts,
+  createServiceHandler,
+  startCounting,
+} from "./mcp-handler.ts";
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -26,12 +33,20 @@ export interface ServiceServer {
 
 /**
  * HTTP in front of the MCP endpoint: `/mcp`, and for the platform `/healthz` (the process answers), `/readyz` (it takes
- * requests) and `/metrics`. Host and Origin are checked on `/mcp` only: probes and scrapers call by address.
+ * requests) and `/metrics`. Host, Origin, the token and the tenant's rate are checked on `/mcp` only: probes and scrapers
+ * call by address, and clients without a token read where to get one.
  */
 export function createServiceServer(parts: ServiceParts): ServiceServer {
   const { config, log, metrics } = parts;
-  const handler = createServiceHandler(parts);
-  const isHostAllowed = hostHeaderValidation([...LOOPBACK_NAMES, ...config.allowedHosts]);
+  const labels = new CallerLabels(config.maxTenants, (caller) => startCounting(metrics, caller));
+  const handler = createServiceHandler(parts, labels);
+  const admission = createAdmission(parts, labels);
+  const { resource } = config.authorization ?? {};
+  const isHostAllowed = hostHeaderValidation([
+    ...LOOPBACK_NAMES,
+    ...config.allowedHosts,
+    ...(resource === undefined ? [] : [resource.hostname]),
+  ]);
   const isOriginAllowed = originValidation([...LOOPBACK_NAMES, ...config.allowedOrigins]);
   const answerMcp = toNodeHandler(handler, {
     maxRequestBodySize: config.maxBodyBytes,
@@ -44,9 +59,7 @@ export function createServiceServer(parts: ServiceParts): ServiceServer {
   let inFlight = 0;
   let isDraining = false;
 
-  const routes: Readonly<
-    Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>>
-  > = {
+  const routes: Readonly<Record<string, Route>> = {
     "/mcp": async (request, response) => {
       if (!isHostAllowed(request, response) || !isOriginAllowed(request, response)) return;
       if (request.headers["mcp-method"] !== "subscriptions/listen") {
@@ -58,13 +71,15 @@ export function createServiceServer(parts: ServiceParts): ServiceServer {
         });
       }
       // Node's type says `method: string | undefined` where the adapter's says `method?: string`.
-      await answerMcp(request as NodeIncomingMessageLike, response);
+      const message = request as NodeIncomingMessageLike;
+      if (await admission.admit(message, response)) await answerMcp(message, response);
     },
     "/healthz": async (_request, response) => sendText(response, 200, "ok\n"),
     "/readyz": async (_request, response) =>
       isDraining ? sendText(response, 503, "draining\n") : sendText(response, 200, "ready\n"),
     "/metrics": async (_request, response) =>
       sendText(response, 200, await metrics.registry.metrics(), metrics.registry.contentType),
+    ...admission.routes,
   };
 
   const server = createServer(

@@ -8,6 +8,8 @@ import {
 import type { FetchLikeMcpHandler } from "@modelcontextprotocol/node";
 import type { Logger } from "pino";
 import packageFile from "../package.json" with { type: "json" };
+import { type Caller, callerIn } from "./callers/caller.ts";
+import type { CallerLabels } from "./callers/caller-labels.ts";
 import type { ServiceConfig } from "./config.ts";
 import type { ServiceMetrics } from "./metrics.ts";
 import { TOOLS } from "./tools/registry.ts";
@@ -25,6 +27,17 @@ export interface ServiceHandler extends FetchLikeMcpHandler {
   close(): Promise<void>;
 }
 
+/** How a tool call ended, as the metrics say it. */
+const CALL_OUTCOMES = ["ok", "error", "timeout"] as const;
+type CallOutcome = (typeof CALL_OUTCOMES)[number];
+
+/** Series of a caller at 0, so that Prometheus sees its first calls as an increase. */
+export function startCounting({ tenantToolCallSeconds }: ServiceMetrics, caller: Caller): void {
+  for (const { name } of TOOLS) {
+    for (const outcome of CALL_OUTCOMES) tenantToolCallSeconds.zero({ tool: name, outcome, ...caller });
+  }
+}
+
 /** Tools and their description change only with a release, so a client or a shared proxy may keep them for a while. */
 const CACHE_HINT = { ttlMs: 300_000, cacheScope: "public" } as const;
 
@@ -34,9 +47,10 @@ const CACHE_HINT = { ttlMs: 300_000, cacheScope: "public" } as const;
  * `dual` serves revision 2026-07-28 and, each request by itself, clients of the 2025 revisions; `modern` refuses the
  * latter, `legacy` the former.
  */
-export function createServiceHandler(parts: ServiceParts): ServiceHandler {
+export function createServiceHandler(parts: ServiceParts, labels: CallerLabels): ServiceHandler {
   const { config, log, metrics } = parts;
-  const factory = (context: McpRequestContext): McpServer => createServer(parts, context.era);
+  const factory = ({ era, authInfo }: McpRequestContext): McpServer =>
+    createServer(parts, { era, caller: labels.of(callerIn(authInfo)) });
   const onerror = (error: Error): void => {
     metrics.rejectedRequests.inc();
     log.debug({ event: "request-rejected", error: error.message });
@@ -55,8 +69,15 @@ export function createServiceHandler(parts: ServiceParts): ServiceHandler {
   });
 }
 
+/** What is known of a request before its tool runs. */
+interface CallOrigin {
+  readonly era: McpRequestContext["era"];
+  /** As the metrics name it. */
+  readonly caller: Caller;
+}
+
 /** A server for one request: cheap, as everything that it is made of exists already. */
-function createServer(parts: ServiceParts, era: McpRequestContext["era"]): McpServer {
+function createServer(parts: ServiceParts, origin: CallOrigin): McpServer {
   const server = new McpServer(
     { name: "bedplate-reference", title: "Bedplate reference service", version: packageFile.version },
     {
@@ -75,7 +96,7 @@ function createServer(parts: ServiceParts, era: McpRequestContext["era"]): McpSe
         outputSchema,
         annotations: { readOnlyHint: true, openWorldHint: false },
       },
-      async (input, context) => callTool(parts, tool, era, input, context.mcpReq.signal),
+      async (input, context) => callTool(parts, tool, origin, input, context.mcpReq.signal),
     );
   }
   return server;
@@ -85,23 +106,29 @@ function createServer(parts: ServiceParts, era: McpRequestContext["era"]): McpSe
 async function callTool(
   { config, log, metrics, toolContext }: ServiceParts,
   tool: AnyTool,
-  era: McpRequestContext["era"],
+  { era, caller }: CallOrigin,
   input: unknown,
   requestSignal: AbortSignal,
 ): Promise<CallToolResult> {
-  const stopTimer = metrics.toolCallSeconds.startTimer({ tool: tool.name, era });
+  const startedMillis = performance.now();
+  const countCall = (outcome: CallOutcome): number => {
+    const durationSeconds = (performance.now() - startedMillis) / 1000;
+    metrics.toolCallSeconds.observe({ tool: tool.name, era, outcome }, durationSeconds);
+    metrics.tenantToolCallSeconds.observe({ tool: tool.name, outcome, ...caller }, durationSeconds);
+    return durationSeconds;
+  };
   const deadline = AbortSignal.timeout(config.longestCallSeconds * 1000);
   try {
     const output = await untilAborted(
       tool.run(input, toolContext, AbortSignal.any([requestSignal, deadline])),
       deadline,
     );
-    stopTimer({ outcome: "ok" });
+    countCall("ok");
     return { content: [{ type: "text", text: JSON.stringify(output) }], structuredContent: output };
   } catch (error) {
     const outcome = deadline.aborted ? "timeout" : "error";
-    const durationSeconds = stopTimer({ outcome });
-    log.warn({ event: "tool-failed", tool: tool.name, era, outcome, durationSeconds, err: error });
+    const durationSeconds = countCall(outcome);
+    log.warn({ event: "tool-failed", tool: tool.name, era, ...caller, outcome, durationSeconds, err: error });
     return { content: [{ type: "text", text: explainFailure(error, deadline, config) }], isError: true };
   }
 }

@@ -3,6 +3,7 @@ import { API_VERSION, hostProfileSchema } from "../../host-tuning/profile/host-p
 import { clusterSchema, eksNodesSchema } from "../cluster/cluster-spec.ts";
 import { metal3Faults, metal3MachinesSchema, metal3PoolShape } from "../hosts/metal3/metal3-spec.ts";
 import { kubernetesServiceSchema } from "../service/kubernetes-service-spec.ts";
+import { serviceAuthorizationSchema } from "../service/service-authorization.ts";
 import { serviceSettingsSchema } from "../user-data/service-unit.ts";
 import { clusterFaults } from "./cluster-faults.ts";
 import { describeTarget, sshHostSchema, sshLoginSchema, sshTargetSchema } from "../hosts/ssh/ssh-target.ts";
@@ -202,6 +203,9 @@ export const serviceSpecSchema = z.strictObject({
   allowedHosts: serviceSettingsSchema.shape.allowedHosts.describe(
     "Host names that clients use, beside localhost and the service's names in its cluster",
   ),
+  authorization: serviceAuthorizationSchema
+    .optional()
+    .describe("Callers need a token of this issuer; without it whoever reaches the service may call it"),
   kubernetes: kubernetesServiceSchema.optional(),
 });
 

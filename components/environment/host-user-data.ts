@@ -50,7 +50,7 @@ export function hostUserData(
   cluster?: ClusterDetails,
 ): UserData {
   const placed = (artifact: Artifact) => ({ url: urlOf(artifact), sha256: artifact.sha256 });
-  const { port, protocolEra, longestCallSeconds, allowedHosts } = environment.service;
+  const { port, protocolEra, longestCallSeconds, allowedHosts, authorization } = environment.service;
   const data: UserDataInput = {
     profile: hostProfileOf(environment, pool),
     artifacts: {
@@ -59,7 +59,15 @@ export function hostUserData(
     },
     ...(artifacts.service === undefined
       ? {}
-      : { service: { port, protocolEra, longestCallSeconds, allowedHosts } }),
+      : {
+          service: {
+            port,
+            protocolEra,
+            longestCallSeconds,
+            allowedHosts,
+            ...(authorization === undefined ? {} : { authorization }),
+          },
+        }),
   };
   return isNodePool(pool)
     ? renderEksUserData(data, eksNodeOf(environment, pool, cluster))

@@ -2,6 +2,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { NodeTaint } from "../cluster/cluster-spec.ts";
 import type { ServiceSpec } from "../environment/environment-spec.ts";
+import { authorizationEnvironment } from "./service-authorization.ts";
 
 type PodSpec = k8s.types.input.core.v1.PodSpec;
 
@@ -90,6 +91,7 @@ export function servicePodSpec(args: ServicePodArgs): PodSpec {
           { name: "PROTOCOL_ERA", value: spec.protocolEra },
           { name: "LONGEST_CALL_SECONDS", value: String(spec.longestCallSeconds) },
           { name: "ALLOWED_HOSTS", value: [...args.hostNames, ...spec.allowedHosts].join(",") },
+          ...authorizationEnvironment(spec.authorization).map(([name, value]) => ({ name, value })),
           { name: "UV_THREADPOOL_SIZE", value: String(Math.max(4, spec.cpus)) },
         ],
         resources: { requests: resources, limits: resources },

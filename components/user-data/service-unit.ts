@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { EARLY_UNIT, HOST_PATHS, LATE_UNIT } from "../../host-tuning/boot/paths.ts";
 import { renderUnit } from "../../host-tuning/boot/units.ts";
+import { authorizationEnvironment, serviceAuthorizationSchema } from "../service/service-authorization.ts";
 
 const hostname = z
   .string()
@@ -31,6 +32,7 @@ export const serviceSettingsSchema = z.strictObject({
     .max(64)
     .default([])
     .describe("Host names of browser origins that may call"),
+  authorization: serviceAuthorizationSchema.optional(),
   tuning: z
     .enum(["required", "wanted"])
     .default("required")
@@ -81,6 +83,9 @@ export function renderServiceUnit(settings: ServiceSettings): string {
           : [environmentLine("MAX_SUBSCRIPTIONS", String(settings.maxSubscriptions))]),
         environmentLine("ALLOWED_HOSTS", settings.allowedHosts.join(",")),
         environmentLine("ALLOWED_ORIGINS", settings.allowedOrigins.join(",")),
+        ...authorizationEnvironment(settings.authorization).map(([name, value]) =>
+          environmentLine(name, value),
+        ),
         environmentLine("HOST_REPORT_PATH", HOST_PATHS.report),
         environmentLine("NODE_ENV", "production"),
         environmentLine("NODE_COMPILE_CACHE", "/var/cache/mcp-service"),

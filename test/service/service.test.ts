@@ -1,20 +1,12 @@
-import { once } from "node:events";
 import { constants } from "node:fs";
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
-import { type RequestOptions, request } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { execa } from "execa";
-import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { HostReport } from "../../host-tuning/report/host-report.ts";
-import { type ServiceConfig, parseServiceConfig } from "../../service/config.ts";
-import { type ServiceServer, createServiceServer } from "../../service/http-server.ts";
-import { createMetrics } from "../../service/metrics.ts";
+import { MODERN, connect, modernCall, modernHeaders, samplesOf, send, start } from "./running-service.ts";
 
-const MODERN = "2026-07-28";
 const TOOL_NAMES = ["host_report", "host_facts_summary", "effective_limits", "echo"];
 
 const REPORT: HostReport = {
@@ -56,84 +48,6 @@ function sampleEntry(
     namespace: null,
     alsoSetBy: [],
     durationMillis: 1,
-  };
-}
-
-interface Running {
-  readonly url: URL;
-  readonly service: ServiceServer;
-}
-
-async function start(environment: Record<string, string> = {}): Promise<Running> {
-  const config: ServiceConfig = parseServiceConfig({ PORT: "0", ...environment });
-  const service = createServiceServer({
-    config,
-    log: pino({ level: "silent" }),
-    metrics: createMetrics(),
-    toolContext: { hostReportPath: config.hostReportPath, listenBacklog: 4096 },
-  });
-  service.server.listen(config.port, config.bindAddress);
-  await once(service.server, "listening");
-  onTestFinished(async () => {
-    await service.handler.close();
-    service.server.closeAllConnections();
-    service.server.close();
-  });
-  const { port } = service.server.address() as AddressInfo;
-  return { url: new URL(`http://127.0.0.1:${port}/mcp`), service };
-}
-
-async function connect(url: URL, mode: "legacy" | { pin: string }): Promise<Client> {
-  const client = new Client({ name: "test", version: "1.0.0" }, { versionNegotiation: { mode } });
-  await client.connect(new StreamableHTTPClientTransport(url));
-  onTestFinished(() => client.close());
-  return client;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, unknown>;
-  readonly body: string;
-}
-
-/** A request as it stands, where fetch would set Host and Origin by itself. */
-async function send(url: URL, options: RequestOptions, body?: string): Promise<Answer> {
-  const sent = request(url, { method: "POST", timeout: 10_000, ...options });
-  sent.end(body);
-  const [response] = await once(sent, "response");
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return {
-    status: response.statusCode,
-    headers: response.headers,
-    body: Buffer.concat(chunks).toString("utf8"),
-  };
-}
-
-function modernCall(name: string, args: Record<string, unknown> = {}, method = "tools/call"): string {
-  return JSON.stringify({
-    jsonrpc: "2.0",
-    id: 1,
-    method,
-    params: {
-      name,
-      arguments: args,
-      _meta: {
-        "io.modelcontextprotocol/protocolVersion": MODERN,
-        "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
-        "io.modelcontextprotocol/clientCapabilities": {},
-      },
-    },
-  });
-}
-
-function modernHeaders(name: string, method = "tools/call"): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    accept: "application/json, text/event-stream",
-    "mcp-protocol-version": MODERN,
-    "mcp-method": method,
-    "mcp-name": name,
   };
 }
 
@@ -356,15 +270,7 @@ describe("platform paths", () => {
     await send(url, { headers: modernHeaders("host_report") }, modernCall("echo"));
     const { body, headers } = await send(new URL("/metrics", url), { method: "GET" });
     expect(headers["content-type"]).toContain("text/plain; version=0.0.4");
-    const samples = new Map(
-      body
-        .split("\n")
-        .filter((line) => line !== "" && !line.startsWith("#"))
-        .map(
-          (line) =>
-            [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))] as const,
-        ),
-    );
+    const samples = samplesOf(body);
     expect(samples.get('mcp_tool_call_duration_seconds_count{tool="echo",era="modern",outcome="ok"}')).toBe(
       1,
     );
