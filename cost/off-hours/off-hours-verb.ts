@@ -13,7 +13,10 @@ export function addOffHoursVerb(cost: Command, parts: EnvironmentParts): void {
         .command("off-hours")
         .description("when an environment is not called, as a schedule for its file, and what that saves")
         .requiredOption("--env <name or file>", "an environment of stacks/, or a YAML or JSON file")
-        .requiredOption("--usage <address>", "the Prometheus that scrapes the service's /metrics")
+        .requiredOption(
+          "--usage <address or file>",
+          "the Prometheus that scrapes the service's /metrics, or a CSV file of hours and calls",
+        )
         .option("--usage-token-file <file>", "a bearer token for the Prometheus, sent over https alone")
         .option(
           "--job <name>",
@@ -37,9 +40,13 @@ export function addOffHoursVerb(cost: Command, parts: EnvironmentParts): void {
 An hour of the week is quiet when it was watched in two weeks or more and never had a tool call. The proposal is the
 shortest schedule that every call lies in; outside of it there are no hosts, and a call fails.
 
+A CSV file has the columns hour,calls with a line as 2026-07-01T09:00:00Z,12 for each hour that was watched, and 0 for a
+quiet one. --write adds the schedule to the environment file, or puts it in the place of the one that is there.
+
 Examples:
   $ bedplate cost off-hours --env staging --usage http://127.0.0.1:9090 --time-zone Europe/Berlin
   $ bedplate cost off-hours --env dev --usage https://prometheus.example.com --days 56 --bill cur/ --write
+  $ bedplate cost off-hours --env dev --usage calls.csv --write
 
 Exit codes: 0 looked at, 2 bad input`,
     )

@@ -1,17 +1,19 @@
+import path from "node:path";
 import { type Environment, runningHoursSchema } from "../../components/environment/environment-spec.ts";
 import { InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { loadCatalogue } from "../catalogue/catalogue.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
 import { writeOut } from "../report/run-report.ts";
-import { insertEnvironmentKey } from "../right-size/edit-environment-text.ts";
+import { setEnvironmentKey } from "../right-size/edit-environment-text.ts";
 import { openPrometheus } from "../right-size/prometheus-api.ts";
 import { readCommitments, untilSeconds, wholeNumber } from "../right-size/run-right-size.ts";
 import { rewriteEnvironment } from "../right-size/write-environment.ts";
 import { DEFAULT_HISTOGRAM, matchersOf } from "../unit-cost/read-tool-calls.ts";
 import { buildOffHours } from "./build-off-hours.ts";
 import type { OffHours } from "./off-hours.ts";
-import { readHourlyCalls } from "./read-hourly-calls.ts";
+import { type HourlyCalls, readHourlyCalls } from "./read-hourly-calls.ts";
+import { readHourlyCallsCsv } from "./read-hourly-calls-csv.ts";
 import { renderOffHoursCsv, renderOffHoursTable } from "./render-off-hours.ts";
 
 export interface OffHoursOptions {
@@ -52,11 +54,32 @@ async function writeSchedule(file: string, environment: Environment, { proposal 
   const expected = { ...environment, schedule: proposal };
   const value = { running: proposal.running };
   await rewriteEnvironment(file, expected, (text, exportName) =>
-    insertEnvironmentKey(text, { key: "schedule", value, before: "budget" }, file, exportName),
+    setEnvironmentKey(text, { key: "schedule", value, before: "budget" }, file, exportName),
   );
   process.stderr.write(
     `bedplate: ${file}: the schedule was written and read back; review it (git diff), nothing was applied\n`,
   );
+}
+
+/** Of a Prometheus, or of a file. */
+async function readCalls(
+  { usage, usageTokenFile, job, until }: OffHoursOptions,
+  environment: Environment,
+  days: number,
+): Promise<{ readonly calls: HourlyCalls; readonly source: string }> {
+  const lastSeconds = Math.floor(untilSeconds(until) / HOUR_SECONDS) * HOUR_SECONDS;
+  if (!/^https?:/i.test(usage)) {
+    const calls = await readHourlyCallsCsv(usage, days, until === undefined ? undefined : lastSeconds);
+    return { calls, source: path.basename(usage) };
+  }
+  const api = await openPrometheus(usage, usageTokenFile);
+  const calls = await readHourlyCalls(api, {
+    matchers: matchersOf(environment, job),
+    histogram: DEFAULT_HISTOGRAM,
+    firstSeconds: lastSeconds - days * 24 * HOUR_SECONDS,
+    lastSeconds,
+  });
+  return { calls, source: api.source };
 }
 
 /** `bedplate cost off-hours`: 0; with --write the environment file has the schedule, for review. */
@@ -65,19 +88,12 @@ export async function runOffHours(options: OffHoursOptions, parts: EnvironmentPa
   const environment = await parts.loadEnvironment(options.env);
   const timeZone = checkedTimeZone(options.timeZone ?? environment.schedule.running?.timeZone ?? "Etc/UTC");
   const commitments = await readCommitments(options, environment);
-  const api = await openPrometheus(options.usage, options.usageTokenFile);
-  const lastSeconds = Math.floor(untilSeconds(options.until) / HOUR_SECONDS) * HOUR_SECONDS;
-  const calls = await readHourlyCalls(api, {
-    matchers: matchersOf(environment, options.job),
-    histogram: DEFAULT_HISTOGRAM,
-    firstSeconds: lastSeconds - days * 24 * HOUR_SECONDS,
-    lastSeconds,
-  });
+  const { calls, source } = await readCalls(options, environment, days);
   const catalogue = loadCatalogue(environment.region);
   const offHours = buildOffHours({
     environment,
     calls,
-    source: api.source,
+    source,
     timeZone,
     catalogue,
     commitments,

@@ -1,4 +1,4 @@
-import { parseDocument, isMap, isScalar, isSeq, type Node } from "yaml";
+import { isMap, isNode, isScalar, isSeq, type Node, parseDocument } from "yaml";
 import type TypeScript from "typescript";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import type { EnvironmentChange } from "./right-size-report.ts";
@@ -148,58 +148,87 @@ export async function editEnvironmentText(
     );
 }
 
-/** Where a key of the environment begins, and what goes between a key before it and it. */
-interface KeyPlace {
-  readonly keys: readonly string[];
-  readonly start: number | undefined;
+/** A key of the environment: where it begins, and from its name's end to that of its value. */
+interface WrittenKey {
+  readonly name: string;
+  readonly start: number;
+  /** Undefined where it is written otherwise than as a name and a value. */
+  readonly value: { readonly start: number; readonly end: number } | undefined;
+}
+
+interface WrittenKeys {
+  readonly keys: readonly WrittenKey[];
+  /** What goes between one and the next. */
   readonly separator: string;
 }
 
-function typescriptKeyPlace(ts: typeof TypeScript, text: string, exportName: string, key: string): KeyPlace {
+function typescriptKeys(ts: typeof TypeScript, text: string, exportName: string): WrittenKeys {
   const source = parseTypescript(ts, text);
   const declared = exportedValue(ts, source, exportName);
   const value = declared === undefined ? undefined : plainExpression(ts, declared);
   const properties = value !== undefined && ts.isObjectLiteralExpression(value) ? [...value.properties] : [];
-  const named = properties.map((property) => ({ property, name: property.name?.getText(source) ?? "..." }));
   return {
-    keys: named.map(({ name }) => name),
-    start: named.find(({ name }) => name === key)?.property.getStart(source),
+    keys: properties.map((property) => ({
+      name: property.name?.getText(source) ?? "...",
+      start: property.getStart(source),
+      value: ts.isPropertyAssignment(property)
+        ? { start: property.name.getEnd(), end: property.initializer.getEnd() }
+        : undefined,
+    })),
     separator: ",\n",
   };
 }
 
-function yamlKeyPlace(text: string, key: string): KeyPlace {
+/** Where a node's own text ends: a block's range goes on over comments that are of the next key. */
+function endOf(node: unknown): number | undefined {
+  if (isMap(node) && node.flow !== true) return endOf(node.items.at(-1)?.value);
+  if (isSeq(node) && node.flow !== true) return endOf(node.items.at(-1));
+  return isNode(node) ? node.range?.[1] : undefined;
+}
+
+function yamlKeys(text: string): WrittenKeys {
   const { contents, errors } = parseDocument(text, { uniqueKeys: true });
   const pairs = isMap(contents) && errors.length === 0 ? contents.items : [];
-  const keys = pairs.flatMap(({ key: node }) => (isScalar(node) ? [node] : []));
-  const range = keys.find(({ value }) => value === key)?.range;
   return {
-    keys: keys.map(({ value }) => String(value)),
-    start: range?.[0],
+    keys: pairs.flatMap(({ key, value }) => {
+      if (!isScalar(key) || key.range === undefined || key.range === null) return [];
+      const [start, nameEnd] = key.range;
+      const end = endOf(value);
+      return [
+        { name: String(key.value), start, value: end === undefined ? undefined : { start: nameEnd, end } },
+      ];
+    }),
     separator: isMap(contents) && contents.flow === true ? ",\n" : "\n",
   };
 }
 
 /**
- * The text of an environment file with a new key before one that it has, and every other character as it was.
+ * The text of an environment file with a key at another value, or with a new key before one that it has, and every other
+ * character as it was. What stood below the key goes with its old value, comments too.
  *
  * @param value written as JSON, which YAML and TypeScript read too
- * @throws {InputError} when the file has the key already or does not write out the one that it is to come before
+ * @throws {InputError} when the file does not write out the key as a value, or not the one that it is to come before
  */
-export async function insertEnvironmentKey(
+export async function setEnvironmentKey(
   text: string,
   { key, value, before }: { readonly key: string; readonly value: object; readonly before: string },
   file: string,
   exportName: string | undefined,
 ): Promise<string> {
-  const { keys, start, separator } =
+  const { keys, separator } =
     exportName === undefined
-      ? yamlKeyPlace(text, before)
-      : typescriptKeyPlace((await import("typescript")).default, text, exportName, before);
+      ? yamlKeys(text)
+      : typescriptKeys((await import("typescript")).default, text, exportName);
   const json = JSON.stringify(value);
-  if (keys.includes(key)) {
-    throw new InputError(file, [{ path: key, message: `is there already: make it ${json} by hand` }]);
+  const own = keys.find(({ name }) => name === key);
+  if (own !== undefined) {
+    if (own.value !== undefined)
+      return `${text.slice(0, own.value.start)}: ${json}${text.slice(own.value.end)}`;
+    throw new InputError(file, [
+      { path: key, message: `is no plain value in the file: make it ${json} by hand` },
+    ]);
   }
+  const start = keys.find(({ name }) => name === before)?.start;
   if (start === undefined) {
     const message = `the file does not write it out, so there is no place for ${key}: ${json}`;
     throw new InputError(file, [{ path: before, message }]);

@@ -8,7 +8,9 @@ import { buildOffHours } from "../../../cost/off-hours/build-off-hours.ts";
 import { type OffHours, offHoursSchema } from "../../../cost/off-hours/off-hours.ts";
 import { type Proposal, proposeSchedule } from "../../../cost/off-hours/propose-schedule.ts";
 import type { HourOfCalls } from "../../../cost/off-hours/read-hourly-calls.ts";
+import { parseHourlyCalls } from "../../../cost/off-hours/read-hourly-calls-csv.ts";
 import { commitmentsSchema, NO_COMMITMENTS } from "../../../cost/right-size/commitments.ts";
+import { InputError } from "../../../host-tuning/errors.ts";
 import { describeWith } from "../../helpers/needs.ts";
 import { PROMETHEUS, startPrometheus } from "../../helpers/prometheus-history.ts";
 import { costCommand } from "../cost-command.ts";
@@ -252,17 +254,131 @@ describeWith(PROMETHEUS, "bedplate cost off-hours, on a real Prometheus", () => 
       const json = write("night.json", JSON.stringify(SPEC));
       expect((await run(json, "--write")).exitCode).toBe(0);
       expect(JSON.parse(readFileSync(json, "utf8"))).toEqual({ ...SPEC, schedule: JSON.parse(schedule) });
-
-      const taken = `${YAML}schedule: { hoursPerMonth: 700 }\n`;
-      const other = write("taken.yaml", taken);
-      const refused = await run(other, "--write");
-      expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
-      expect(refused.stderr).toContain("schedule: is there already");
-      expect(readFileSync(other, "utf8")).toBe(taken);
     } finally {
       await prometheus.stop();
     }
   }, 120_000);
+});
+
+/** The same month as a file. */
+function hoursCsv(): string {
+  const lines = weeks(2, officeHours).map(
+    ({ startSeconds, isCalled }) =>
+      `${new Date(startSeconds * 1000).toISOString()},${isCalled === true ? 12 : 0}`,
+  );
+  return `hour,calls\n${lines.join("\n")}\n`;
+}
+
+const SCHEDULE = `{"running":{"days":"MON-FRI","from":"08:00","to":"17:00","timeZone":"Etc/UTC"}}`;
+
+describe("bedplate cost off-hours, from a file", () => {
+  const run = (env: string, ...args: string[]): ReturnType<typeof costCommand> =>
+    costCommand(path.dirname(env), "off-hours", "--days", "14", "--env", env, ...args);
+
+  it("proposes what the same calls in a Prometheus would, whatever is missing before the first hour", async () => {
+    const usage = write("calls.csv", hoursCsv());
+    const env = write("night.yaml", YAML);
+    const told = await run(env, "--usage", usage, "--json");
+    expect(told.stderr).toBe("");
+    const read = offHoursSchema.parse(JSON.parse(told.stdout));
+    expect(read.usage).toMatchObject({
+      source: "calls.csv",
+      watchedHours: 336,
+      unwatchedHours: 0,
+      busyHours: 80,
+    });
+    expect(read.proposal?.running).toEqual(JSON.parse(SCHEDULE).running);
+    const longer = await run(env, "--usage", usage, "--json", "--days", "28");
+    expect(JSON.parse(longer.stdout)).toMatchObject({ usage: { watchedHours: 336, unwatchedHours: 336 } });
+    const later = await run(env, "--usage", usage, "--until", "2027-01-01T00:00:00Z");
+    expect(later).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(later.stderr).toContain("has no hour of the 14 days before 2027-01-01T00:00:00.000Z");
+  });
+
+  it.each([
+    ["schedule: { hoursPerMonth: 700 }\n", `schedule: ${SCHEDULE}\n`],
+    [
+      "schedule: # was agreed\n  hoursPerMonth: 700 # all\n# who wants it\n",
+      `schedule: ${SCHEDULE} # all\n# who wants it\n`,
+    ],
+    ['"schedule": {\n  hoursPerMonth: 700 }\n', `"schedule": ${SCHEDULE}\n`],
+  ])("writes the schedule in the place of one in YAML: %j", async (before, after) => {
+    const usage = write("calls.csv", hoursCsv());
+    for (const [at, end] of [
+      [YAML.indexOf("budget:"), ""],
+      [YAML.length, ""],
+      [YAML.length, "# end\n"],
+    ] as const) {
+      const around = (schedule: string): string => `${YAML.slice(0, at)}${schedule}${YAML.slice(at)}${end}`;
+      const file = write("taken.yaml", around(before));
+      const { exitCode, stderr } = await run(file, "--usage", usage, "--write");
+      expect(stderr).toContain("was written and read back");
+      expect(exitCode).toBe(0);
+      expect(readFileSync(file, "utf8")).toBe(around(after));
+    }
+  });
+
+  it("writes the schedule in the place of one in TypeScript and JSON", async () => {
+    const usage = write("calls.csv", hoursCsv());
+    const typescript = TYPESCRIPT.replace(
+      "  budget:",
+      "  schedule: {\n    hoursPerMonth: 700,\n  }, // nights too\n  budget:",
+    );
+    const file = write("night.ts", typescript);
+    expect((await run(file, "--usage", usage, "--write")).exitCode).toBe(0);
+    expect(readFileSync(file, "utf8")).toBe(
+      TYPESCRIPT.replace("  budget:", `  schedule: ${SCHEDULE}, // nights too\n  budget:`),
+    );
+    const json = write("night.json", JSON.stringify({ schedule: { hoursPerMonth: 700 }, ...SPEC }, null, 2));
+    expect((await run(json, "--usage", usage, "--write")).exitCode).toBe(0);
+    expect(JSON.parse(readFileSync(json, "utf8"))).toEqual({ ...SPEC, schedule: JSON.parse(SCHEDULE) });
+  });
+
+  it("fails on a schedule that the file takes from elsewhere, and changes nothing", async () => {
+    const usage = write("calls.csv", hoursCsv());
+    const shared = `const schedule = { hoursPerMonth: 700 };\n${TYPESCRIPT.replace("  budget:", "  schedule,\n  budget:")}`;
+    const file = write("night.ts", shared);
+    const refused = await run(file, "--usage", usage, "--write");
+    expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(refused.stderr).toContain("schedule: is no plain value in the file: make it");
+    expect(readFileSync(file, "utf8")).toBe(shared);
+  });
+});
+
+describe("parseHourlyCalls()", () => {
+  it("fails with every line that is no hour", () => {
+    const text =
+      "hour,calls\n2026-02-30T09:00:00Z,1\n2026-07-01T09:30:00Z,x\n2026-07-01T09:00:00Z,0\n2026-07-01T09:00:00Z,1\n";
+    expect(() => parseHourlyCalls(text, "calls.csv")).toThrow(
+      new InputError("calls.csv", [
+        { path: "line 2", message: '"2026-02-30T09:00:00Z" is no whole hour as 2026-07-01T09:00:00Z' },
+        { path: "line 3", message: '"2026-07-01T09:30:00Z" is no whole hour as 2026-07-01T09:00:00Z' },
+        { path: "line 3", message: '"x" is no number of calls' },
+        { path: "line 5", message: "the hour 2026-07-01T09:00:00Z is there twice" },
+      ]),
+    );
+    expect(() => parseHourlyCalls("hour,calls\n", "calls.csv")).toThrow("has a header and no hours");
+    expect(() => parseHourlyCalls("", "calls.csv")).toThrow("the header is hour,calls");
+    expect(() => parseHourlyCalls('hour,calls\n"2026', "calls.csv")).toThrow(InputError);
+  });
+
+  it("reads any text or refuses it in words", () => {
+    const cell = fc.oneof(
+      fc.string({ maxLength: 8 }),
+      fc.constantFrom("2026-07-01T09:00:00Z", "0", "1.5", '"', ","),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(cell, cell)), (lines) => {
+        const text = `hour,calls\n${lines.map((line) => line.join(",")).join("\n")}`;
+        try {
+          const { hours } = parseHourlyCalls(text, "calls.csv");
+          expect(hours.length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InputError);
+        }
+      }),
+    );
+  });
 });
 
 describe("bedplate cost off-hours", () => {

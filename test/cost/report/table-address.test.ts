@@ -1,4 +1,3 @@
-import "../../helpers/property-seed.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { inEngineDialect } from "../../../cost/report/in-place/engine-dialect.ts";
