@@ -9,8 +9,9 @@ import { AMOUNTS } from "./amounts.ts";
  * The least that a report by team and day has to do, and nothing of what makes it one: DuckDB's own sum of the columns
  * that amortized cost is made of, as the doubles they are, by team, day and type of line, under the report's limit of
  * memory. With `columns` it also reads the other columns that a report reads and counts their values; with `amounts` it
- * reads nothing else. Neither says whose a line is, checks one, or takes a pod's cost from its instance. Writes the sum
- * of what was billed. Arguments: the bill's folder, the file to write, `columns` or `amounts`.
+ * reads nothing else; with `exact` it reads those columns, adds decimals in place of doubles, and tells lines apart by
+ * more of what they are. None says whose a line is, checks one, or takes a pod's cost from its instance. Writes the
+ * sum of what was billed. Arguments: the bill's folder, the file to write, `columns`, `amounts` or `exact`.
  */
 const [folder = "", out = "", reads = ""] = process.argv.slice(2);
 
@@ -23,17 +24,30 @@ const names = z
   .parse(described.getRowObjectsJson())
   .map(({ column_name: name }) => name);
 const others =
-  reads === "columns"
+  reads !== "amounts"
     ? CUR_COLUMNS.filter((name) => names.includes(name) && !AMOUNTS.includes(name)).map(
         (name) => `count(${sqlName(name)}) as ${sqlName(`${name} values`)}`,
       )
     : [];
+/** Without these a sum is of several services, commitments or currencies. */
+const keys =
+  reads === "exact"
+    ? [
+        "line_item_currency_code",
+        "line_item_product_code",
+        "product_product_name",
+        "line_item_operation",
+        "reservation_reservation_a_r_n",
+        "savings_plan_savings_plan_a_r_n",
+      ]
+    : [];
+const amountOf = (name: string): string => (reads === "exact" ? `cast(${name} as decimal(18, 10))` : name);
 const reader = await connection.runAndReadAll(`
   select sum(line_item_unblended_cost) from (
     select map_extract_value(resource_tags, 'user_team') as team, cast(line_item_usage_start_date as date) as day,
-      line_item_line_item_type as type, ${[...AMOUNTS.map((name) => `sum(${name}) as ${name}`), ...others].join(", ")}
+      line_item_line_item_type as type, ${[...AMOUNTS.map((name) => `sum(${amountOf(name)}) as ${name}`), ...others].join(", ")}
     from ${from}
-    group by team, day, type
+    group by ${["team", "day", "type", ...keys].join(", ")}
   )`);
 writeFileSync(out, String(reader.getRows()[0]?.[0]));
 instance.closeSync();

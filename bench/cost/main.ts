@@ -9,10 +9,11 @@ import { AMOUNTS } from "./amounts.ts";
 import { type Spread, ratioSpreadOf, spreadOf } from "../agent/spread.ts";
 
 /**
- * What a report on a month of a large organization costs beside DuckDB's plain sum of the same columns, beside its sum of
- * the amounts alone, beside a streaming JavaScript reader and beside a dataframe. The report is the command as a person
- * runs it: it hashes the files, checks every line, splits, amortizes and balances; the others add doubles. Each runs as a
- * program of its own, one after the other in every round.
+ * What a report by team and day on a month of a large organization costs beside DuckDB's plain sum of the same columns,
+ * beside its sum of decimals by more of what tells lines apart, beside its sum of the amounts alone, beside a streaming
+ * JavaScript reader and beside a dataframe. The report is the command as a person runs it: it hashes the files, checks
+ * every line, splits, amortizes and balances; the others only add. Each runs as a program of its own, one after the other
+ * in every round.
  */
 
 const measurementSchema = z.strictObject({
@@ -21,12 +22,13 @@ const measurementSchema = z.strictObject({
   peakMemoryKiB: z.number(),
 });
 type Measurement = z.output<typeof measurementSchema>;
-type Side = "report" | "columns" | "amounts" | "stream" | "dataframe";
+type Side = "report" | "columns" | "exact" | "amounts" | "stream" | "dataframe";
 type Measured = Record<keyof Measurement, Spread>;
 
 const NAMES: Readonly<Record<Side, string>> = {
   report: "report",
   columns: "DuckDB, the same columns",
+  exact: "DuckDB, exact, more keys",
   amounts: "DuckDB, amounts alone",
   stream: "hyparquet, amounts alone",
   dataframe: "polars, amounts alone",
@@ -96,8 +98,20 @@ async function run(side: Side, task: Task, python: string): Promise<Measurement>
   if (side === "dataframe") return await measuredDataframe(python, task);
   const { bill, out, scratch } = task;
   const programs: Readonly<Record<Exclude<Side, "dataframe">, readonly string[]>> = {
-    report: ["cli/bedplate.ts", "cost", "report", "--input", bill, "--format", "json", "--out", out],
+    report: [
+      "cli/bedplate.ts",
+      "cost",
+      "report",
+      "--daily",
+      "--input",
+      bill,
+      "--format",
+      "json",
+      "--out",
+      out,
+    ],
     columns: ["bench/cost/bare-sum.ts", bill, out, "columns"],
+    exact: ["bench/cost/bare-sum.ts", bill, out, "exact"],
     amounts: ["bench/cost/bare-sum.ts", bill, out, "amounts"],
     stream: ["bench/cost/stream-sum.ts", bill, out],
   };
@@ -153,6 +167,7 @@ async function bench({ rows, rounds, input, python, stream, save }: Options): Pr
     const sides: readonly Side[] = [
       "columns",
       "report",
+      "exact",
       "amounts",
       ...(stream ? (["stream"] as const) : []),
       ...(python === undefined ? [] : (["dataframe"] as const)),

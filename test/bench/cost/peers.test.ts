@@ -32,6 +32,7 @@ describe("what bench:cost runs beside the report", () => {
       return Number(readFileSync(out, "utf8"));
     };
     expect(await sumOf("bare-sum.ts", "columns")).toBeCloseTo(Number(invoice.billed), 6);
+    expect(await sumOf("bare-sum.ts", "exact")).toBe(Number(invoice.billed));
     expect(await sumOf("bare-sum.ts", "amounts")).toBeCloseTo(Number(invoice.billed), 6);
     expect(await sumOf("stream-sum.ts")).toBeCloseTo(Number(invoice.billed), 6);
   });
