@@ -14,7 +14,6 @@ import { REPORT_KEYS } from "./report/report-key.ts";
 import type { ReportOptions } from "./report/run-report.ts";
 import { USAGE_METRICS } from "./right-size/usage-metrics.ts";
 import { addShowbackVerb } from "./showback/showback-verb.ts";
-import { DEFAULT_HISTOGRAM } from "./unit-cost/read-tool-calls.ts";
 import type { UnitCostOptions } from "./unit-cost/run-unit-cost.ts";
 import type { VarianceOptions } from "./variance/run-variance.ts";
 import { withCommitments } from "./right-size/commitment-options.ts";
@@ -227,11 +226,14 @@ function addUnitCostVerb(cost: Command, parts: EnvironmentParts): void {
       .option("--usage-token-file <file>", "a bearer token for the Prometheus, sent over https alone")
       .option("--month <month>", "one billing period of the bill, as in 2026-07")
       .option("--tag-key <key>", "the tag that holds the environment, where it is called otherwise")
-      .option("--by <label>", "the label to split by, as tenant where your service has one", "tool")
+      .option(
+        "--by <label>",
+        "the label to split by: tool, tenant, team, or one of your service's own",
+        "tool",
+      )
       .option(
         "--histogram <name>",
         "a histogram of the time in a tool, where your service calls it otherwise",
-        DEFAULT_HISTOGRAM,
       )
       .option(
         "--job <name>",
@@ -248,6 +250,7 @@ Examples:
   $ bedplate cost unit-cost --env prod --input cur/ --month 2026-07 --usage http://127.0.0.1:9090
   $ bedplate cost unit-cost --env prod --env staging --input focus.parquet --usage https://prometheus.example.com \\
       --usage-token-file token --price-per-million 25.00 --format json
+  $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --by tenant --price-per-million 25.00
   $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --trend
 
 Exit codes: 0 divided, 2 bad input`,

@@ -14,7 +14,7 @@ import {
 } from "../money/exact-decimal.ts";
 import type { CostReport, CurrencyReport } from "../report/cost-report.ts";
 import { currencyOf, onlyMonthOf, rowsOfEnvironment } from "../variance/build-cost-variance.ts";
-import type { CountedCalls, ToolCalls } from "./read-tool-calls.ts";
+import { type CountedCalls, isCallerLabel, type ToolCalls } from "./read-tool-calls.ts";
 import type { EnvironmentUnitCost, UnitAmounts, UnitCost, UnitCostRow } from "./unit-cost.ts";
 
 const MILLION = 1_000_000;
@@ -159,8 +159,27 @@ function teamRows(rows: readonly EnvironmentUnitCost[], pricing: Pricing): UnitC
     .toSorted((a, b) => a.team.localeCompare(b.team, "en"));
 }
 
-function notesOf(rows: readonly EnvironmentUnitCost[], counted: readonly CountedEnvironment[]): string[] {
+/** What the service means by the names that stand for several callers or for nobody. */
+function callerNotes(rows: readonly EnvironmentUnitCost[], by: string): string[] {
+  if (!isCallerLabel(by)) return [];
+  const has = (key: string): boolean => rows.some((row) => row.rows.some((own) => own.key === key));
   return [
+    ...(has("none") ? [`none: calls without a token, or whose token names no ${by}`] : []),
+    ...(has("other")
+      ? [
+          `other: callers beyond the service's MAX_TENANTS, and names that are none; raise it to see them apart`,
+        ]
+      : []),
+  ];
+}
+
+function notesOf(
+  rows: readonly EnvironmentUnitCost[],
+  counted: readonly CountedEnvironment[],
+  by: string,
+): string[] {
+  return [
+    ...callerNotes(rows, by),
     ...rows
       .filter(({ isUpperBound }) => isUpperBound)
       .map(
@@ -209,6 +228,6 @@ export function buildUnitCost(args: UnitCostArgs): UnitCost {
     pricePerMillionCalls: pricePerMillionCalls ?? null,
     environments: rows,
     teams: teamRows(rows, pricing),
-    notes: notesOf(rows, environments),
+    notes: notesOf(rows, environments, by),
   };
 }

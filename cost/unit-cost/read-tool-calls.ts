@@ -7,6 +7,21 @@ const DAY_SECONDS = 86_400;
 /** What the reference service calls the histogram of the time in its tools. */
 export const DEFAULT_HISTOGRAM = "mcp_tool_call_duration_seconds";
 
+/** What it calls the same by who the calls are for, without the times' distribution. */
+const TENANT_HISTOGRAM = "mcp_tenant_tool_call_duration_seconds";
+
+/** Labels that only the latter has. */
+const CALLER_LABELS: readonly string[] = ["tenant", "team"];
+
+export function isCallerLabel(label: string): boolean {
+  return CALLER_LABELS.includes(label);
+}
+
+/** The reference service's histogram that has a label. */
+export function histogramWith(label: string): string {
+  return isCallerLabel(label) ? TENANT_HISTOGRAM : DEFAULT_HISTOGRAM;
+}
+
 /** Calls of one tool, or of one value of another label. */
 export interface CountedCalls {
   /** Null where the series have no such label. */

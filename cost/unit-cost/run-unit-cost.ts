@@ -9,7 +9,7 @@ import { checkedMonth, writeOut } from "../report/run-report.ts";
 import { openPrometheus, type PrometheusApi } from "../right-size/prometheus-api.ts";
 import { currencyOf, onlyMonthOf } from "../variance/build-cost-variance.ts";
 import { buildUnitCost, type CountedEnvironment } from "./build-unit-cost.ts";
-import { matchersOf, readToolCalls } from "./read-tool-calls.ts";
+import { histogramWith, matchersOf, readToolCalls } from "./read-tool-calls.ts";
 import { renderUnitCostCsv, renderUnitCostTable } from "./render-unit-cost.ts";
 import type { UnitCost } from "./unit-cost.ts";
 import {
@@ -27,7 +27,8 @@ export interface UnitCostOptions {
   readonly usage: string;
   readonly usageTokenFile?: string;
   readonly by: string;
-  readonly histogram: string;
+  /** @default - the reference service's that has the label */
+  readonly histogram?: string;
   readonly job?: string;
   readonly pricePerMillion?: string;
   readonly trend?: boolean;
@@ -58,7 +59,7 @@ function checkNames({ by, histogram, pricePerMillion, month, trend }: UnitCostOp
   }
   if (by === "outcome")
     faults.push({ path: "--by", message: "an outcome is counted already, as failed calls" });
-  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$/.test(histogram)) {
+  if (histogram !== undefined && !/^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$/.test(histogram)) {
     faults.push({ path: "--histogram", message: `"${histogram}" is no name of a metric` });
   }
   if (pricePerMillion !== undefined && !/^\d{1,12}(\.\d{1,6})?$/.test(pricePerMillion)) {
@@ -96,7 +97,7 @@ async function readUnitCost(question: UnitCostQuestion, month: string | undefine
     const calls = await readToolCalls(api, {
       matchers: matchersOf(environment, options.job),
       label: options.by,
-      histogram: options.histogram,
+      histogram: options.histogram ?? histogramWith(options.by),
       days: currency.chargeDays,
     });
     counted.push({ environment, calls });

@@ -31,18 +31,27 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A Prometheus of its own whose past is `openMetrics`, samples with times and "# EOF" at the end. */
-export async function startPrometheus(openMetrics: string): Promise<PrometheusHistory> {
+/**
+ * A Prometheus of its own whose past is `openMetrics`, samples with times and "# EOF" at the end; undefined for none.
+ *
+ * @param scrapeConfigs YAML; what it scrapes from now on
+ */
+export async function startPrometheus(
+  openMetrics: string | undefined,
+  scrapeConfigs = "scrape_configs: []\n",
+): Promise<PrometheusHistory> {
   const folder = mkdtempSync(path.join(tmpdir(), "bedplate-prometheus-"));
   const data = path.join(folder, "data");
-  const history = path.join(folder, "history.txt");
   const config = path.join(folder, "prometheus.yml");
-  writeFileSync(history, openMetrics);
-  writeFileSync(config, "scrape_configs: []\n");
-  execFileSync("promtool", ["tsdb", "create-blocks-from", "openmetrics", history, data], {
-    stdio: "ignore",
-    timeout: 60_000,
-  });
+  writeFileSync(config, scrapeConfigs);
+  if (openMetrics !== undefined) {
+    const history = path.join(folder, "history.txt");
+    writeFileSync(history, openMetrics);
+    execFileSync("promtool", ["tsdb", "create-blocks-from", "openmetrics", history, data], {
+      stdio: "ignore",
+      timeout: 60_000,
+    });
+  }
   const port = await freePort();
   const server = spawn(
     "prometheus",

@@ -163,6 +163,26 @@ describe("buildUnitCost()", () => {
     );
   });
 
+  it("says what the rows of nobody and of others are, where it is by caller", async () => {
+    const report = await reportOf([usage("dev", "10", "02")]);
+    const rows = [calls("acme", 10, 1), calls("none", 10, 1), calls("other", 10, 2)];
+    const notesBy = (by: string): readonly string[] =>
+      buildUnitCost({
+        report,
+        environments: [{ environment: environment("dev"), calls: { rows, watchedDays: 1, warnings: [] } }],
+        by,
+        source: "http://prometheus.example",
+        pricePerMillionCalls: undefined,
+      }).notes;
+    expect(notesBy("tenant")).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining("none: calls without a token, or whose token names no tenant"),
+        expect.stringContaining("other: callers beyond the service's MAX_TENANTS"),
+      ]),
+    );
+    expect(notesBy("tool").join("\n")).not.toMatch(/^(none|other):/m);
+  });
+
   it("splits any cost over any calls to the last digit and to the cent", async () => {
     const report = await reportOf([usage("dev", "123.4567891239", "02")]);
     const seconds = fc.oneof(fc.double({ min: 0, max: 1e9, noNaN: true }), fc.integer({ min: 0, max: 999 }));
