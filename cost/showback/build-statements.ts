@@ -6,6 +6,7 @@ import {
   roundToTotal,
 } from "../money/exact-decimal.ts";
 import type { CostLine, CostReport, CurrencyReport, ReportRow } from "../report/cost-report.ts";
+import { compareWithMonthBefore, type MonthBefore } from "./month-before.ts";
 import { type ServiceCost, servicesOf } from "../report/page/owner-months.ts";
 
 /** Lines of one service, charge category and allocation, exact and in cents that add up to the team's row. */
@@ -28,6 +29,8 @@ export interface CurrencyStatement {
   readonly row: ReportRow;
   readonly services: readonly ServiceCost[];
   readonly lines: readonly StatementLine[];
+  /** Null where nobody gave a bill of the month before. */
+  readonly monthBefore: MonthBefore | null;
 }
 
 /** What one team is told. */
@@ -75,10 +78,8 @@ function linesOf(own: readonly CostLine[], row: ReportRow, minorDigits: number):
   }));
 }
 
-function currencyStatement(
-  { currency, minorDigits, lines }: CurrencyReport,
-  row: ReportRow,
-): CurrencyStatement {
+function currencyStatement(report: CurrencyReport, row: ReportRow, previous: Previous): CurrencyStatement {
+  const { currency, minorDigits, lines } = report;
   const own = lines.filter(({ bucket, owner }) => bucket === "owner" && owner === row.owner);
   return {
     currency,
@@ -86,15 +87,20 @@ function currencyStatement(
     row,
     services: servicesOf(own, row, minorDigits),
     lines: linesOf(own, row, minorDigits),
+    monthBefore:
+      previous === undefined ? null : compareWithMonthBefore(report, row, previous.report, previous.month),
   };
 }
 
+/** The report of the month before, and the month that it is compared with. */
+export type Previous = { readonly report: CostReport; readonly month: string } | undefined;
+
 /** One statement for each owner of a report by team, in the report's order. */
-export function buildStatements(report: CostReport): readonly Statement[] {
+export function buildStatements(report: CostReport, previous?: Previous): readonly Statement[] {
   const statements = report.currencies.flatMap((currency) =>
     currency.rows.flatMap((row) =>
       row.bucket === "owner" && row.owner !== null
-        ? [{ team: row.owner, statement: currencyStatement(currency, row) }]
+        ? [{ team: row.owner, statement: currencyStatement(currency, row, previous) }]
         : [],
     ),
   );

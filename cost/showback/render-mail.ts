@@ -4,6 +4,9 @@ import type { CostReport } from "../report/cost-report.ts";
 import { html, type Html, NOTHING } from "../report/page/html.ts";
 import { csvLine, foreignText } from "../report/render-csv.ts";
 import { cellText, renderColumns, wrapText } from "../report/render-table.ts";
+import type { Mover } from "../report/page/owner-months.ts";
+import { formatDecimal, roundDecimal } from "../money/exact-decimal.ts";
+import { type MonthBefore, reasonOf } from "./month-before.ts";
 import type { CurrencyStatement, Statement } from "./build-statements.ts";
 
 export interface MailArgs {
@@ -17,6 +20,7 @@ export interface MailArgs {
 }
 
 const MOST_SERVICES = 25;
+const MOST_MOVERS = 5;
 
 const CSV_HEADER =
   "section,month,currency,team,provider_service,charge_category,allocation,lines,billed,effective,billed_rounded,effective_rounded".split(
@@ -80,7 +84,55 @@ function shareText({ row }: CurrencyStatement): string {
   return row.effectiveSharePercent === null ? "" : `, ${row.effectiveSharePercent} % of the bill`;
 }
 
-function currencyText(statement: CurrencyStatement): string {
+function signed(amount: string): string {
+  return amount.startsWith("-") ? amount : `+${amount}`;
+}
+
+/** What the month before was and what moved since, in sentences that both forms of the mail have. */
+function changeText({ month, effective, change, changePercent, knownUntil }: MonthBefore): string {
+  const percent = changePercent === null ? "" : ` (${signed(changePercent)} %)`;
+  const open =
+    knownUntil === null ? "" : ` Charges are known to ${knownUntil} only: the month is not whole yet.`;
+  return `In ${month} it was ${effective} effective: ${signed(change)}${percent}.${open}`;
+}
+
+/** The services that moved most, each with its cost in both months and why. */
+function moverRows(movers: readonly Mover[], minorDigits: number): readonly (readonly string[])[] {
+  const cents = (amount: Mover["change"]): string =>
+    formatDecimal(roundDecimal(amount, minorDigits), minorDigits);
+  return movers
+    .slice(0, MOST_MOVERS)
+    .map((mover) => [
+      mover.label,
+      cents(mover.before),
+      cents(mover.after),
+      signed(cents(mover.change)),
+      reasonOf(mover),
+    ]);
+}
+
+function changeLines({ monthBefore, minorDigits }: CurrencyStatement, month: string): readonly string[] {
+  if (monthBefore === null) return [];
+  const rows = moverRows(monthBefore.movers, minorDigits).map(([service = "", ...cells]) => [
+    cellText(service, 34),
+    ...cells.slice(0, 3),
+    cellText(cells[3] ?? "", 24),
+  ]);
+  return [
+    changeText(monthBefore),
+    ...(rows.length === 0
+      ? []
+      : [
+          "",
+          renderColumns(
+            [["moved most", monthBefore.month, month, "change", "mostly"], ...rows],
+            ["left", "right", "right", "right", "left"],
+          ),
+        ]),
+  ];
+}
+
+function currencyText(statement: CurrencyStatement, month: string): string {
   const { currency, row, services } = statement;
   const shown = services.slice(0, MOST_SERVICES);
   const more = services.length - shown.length;
@@ -96,6 +148,7 @@ function currencyText(statement: CurrencyStatement): string {
     ...(isMoved(statement)
       ? [`Of it, ${row.allocated.effective} effective was shared out to you (or taken away, below 0).`]
       : []),
+    ...changeLines(statement, month),
     "",
     renderColumns(
       [["service", "at list prices", "billed", "effective"], ...rows, total],
@@ -109,7 +162,7 @@ function textOf(args: MailArgs): string {
   const { statement, month } = args;
   return `${[
     `Cost of ${cellText(statement.team, 80)} in ${month}`,
-    ...statement.currencies.flatMap((one) => ["", currencyText(one)]),
+    ...statement.currencies.flatMap((one) => ["", currencyText(one, month)]),
     "",
     ...provenance(args).map((sentence) => wrapText(sentence, "")),
   ].join("\n")}\n`;
@@ -133,7 +186,28 @@ function tableRow(tag: "th" | "td", cells: readonly string[], isTotal = false): 
   </tr>`;
 }
 
-function currencyHtml(statement: CurrencyStatement): Html {
+function changeHtml({ monthBefore, minorDigits, currency }: CurrencyStatement, month: string): Html {
+  if (monthBefore === null) return NOTHING;
+  const rows = moverRows(monthBefore.movers, minorDigits);
+  return html`<p>${changeText(monthBefore)}</p>
+    ${
+      rows.length === 0
+        ? NOTHING
+        : html`<table style="border-collapse:collapse">
+            <caption style="text-align:left">
+              Moved most, ${currency}
+            </caption>
+            <thead>
+              ${tableRow("th", ["service", monthBefore.month, month, "change", "mostly"])}
+            </thead>
+            <tbody>
+              ${rows.map((cells) => tableRow("td", cells))}
+            </tbody>
+          </table>`
+    }`;
+}
+
+function currencyHtml(statement: CurrencyStatement, month: string): Html {
   const { currency, row, services } = statement;
   const shown = services.slice(0, MOST_SERVICES);
   const more = services.length - shown.length;
@@ -147,6 +221,7 @@ function currencyHtml(statement: CurrencyStatement): Html {
           </p>`
         : NOTHING
     }
+    ${changeHtml(statement, month)}
     <table style="border-collapse:collapse">
       <caption style="text-align:left">
         By provider service, ${currency}
@@ -174,7 +249,7 @@ function htmlOf(args: MailArgs): string {
       </head>
       <body style="font-family:sans-serif;line-height:1.5">
         <h1 style="font-size:1.3em">${title}</h1>
-        ${statement.currencies.map(currencyHtml)}
+        ${statement.currencies.map((one) => currencyHtml(one, month))}
         ${provenance(args).map((sentence) => html`<p>${sentence}</p>`)}
       </body>
     </html> `.text;

@@ -14,6 +14,7 @@ import {
 } from "../report/run-report.ts";
 import { foldTagValue } from "../report/tag-spelling.ts";
 import { buildStatements, reconcile } from "./build-statements.ts";
+import { monthBefore } from "./month-before.ts";
 import { renderMail } from "./render-mail.ts";
 import { renderShowbackTable } from "./render-showback.ts";
 import type { Showback } from "./showback.ts";
@@ -23,6 +24,8 @@ export interface ShowbackOptions extends BillOptions {
   readonly folder: string;
   readonly from: string;
   readonly date?: string;
+  /** The bill that has the month before. */
+  readonly previous?: string;
   readonly format: "table" | "json";
   readonly out?: string;
 }
@@ -59,15 +62,22 @@ function notesOf(report: CostReport, withoutAddress: readonly string[]): string[
 export async function runShowback(options: ShowbackOptions): Promise<ExitCode> {
   const { from, date } = checkedOptions(options);
   const files = await readOwnerFiles(options);
-  const report = await buildCostReport({
-    input: options.input,
+  const args = {
     key: reportKey("team", options.tagKey),
-    month: checkedMonth(options.month),
     sharedOwners: options.shared ?? [],
     ...files,
+  };
+  const report = await buildCostReport({
+    ...args,
+    input: options.input,
+    month: checkedMonth(options.month),
   });
   const month = onlyMonthOfReport(report);
-  const statements = buildStatements(report);
+  const before =
+    options.previous === undefined
+      ? undefined
+      : await buildCostReport({ ...args, input: options.previous, month: monthBefore(month) });
+  const statements = buildStatements(report, before === undefined ? undefined : { report: before, month });
   const faults = reconcile(report, statements);
   if (faults.length > 0) {
     process.stderr.write(`bedplate: no mail was written:\n${faults.map((fault) => `  ${fault}\n`).join("")}`);
@@ -98,7 +108,7 @@ export async function runShowback(options: ShowbackOptions): Promise<ExitCode> {
       to: to ?? null,
       file: name,
       sha256: digests[index] ?? "",
-      amounts: (statements[index]?.currencies ?? []).map(({ currency, row }) => ({
+      amounts: (statements[index]?.currencies ?? []).map(({ currency, row, monthBefore }) => ({
         currency,
         billed: row.billed,
         effective: row.effective,
@@ -106,6 +116,14 @@ export async function runShowback(options: ShowbackOptions): Promise<ExitCode> {
         billedRounded: row.billedRounded,
         effectiveRounded: row.effectiveRounded,
         listRounded: row.listRounded,
+        monthBefore:
+          monthBefore === null
+            ? null
+            : {
+                month: monthBefore.month,
+                effectiveRounded: monthBefore.effective,
+                changeRounded: monthBefore.change,
+              },
       })),
     })),
     currencies: report.currencies.map(({ currency, balance }) => ({ currency, balance })),

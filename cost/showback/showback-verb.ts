@@ -10,6 +10,10 @@ export function addShowbackVerb(cost: Command): void {
     withBill(cost.command("showback").description("write each team a mail of what it cost; nothing is sent"))
       .requiredOption("--folder <folder>", "a new folder for the mails, one .eml each")
       .requiredOption("--from <address>", "who the mails are from, as in finance@example.com")
+      .option(
+        "--previous <path>",
+        "the bill that has the month before, which may be --input's: each mail says what moved",
+      )
       .option("--date <time>", "the mails' date, as in 2026-08-03T09:00:00Z; now without it"),
     ["table", "json"],
   )
@@ -21,6 +25,8 @@ It goes to teams[].mail of the owners file. Mails, what no team has and the bill
 
 Examples:
   $ bedplate cost showback --input cur/ --month 2026-07 --owners owners.yaml \\
+      --folder mails-2026-07 --from finance@example.com
+  $ bedplate cost showback --input cur/ --previous cur/ --month 2026-07 --owners owners.yaml \\
       --folder mails-2026-07 --from finance@example.com
   $ for mail in mails-2026-07/*.eml; do sendmail -t < "$mail"; done
 

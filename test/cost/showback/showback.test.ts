@@ -86,6 +86,76 @@ describe("bedplate cost showback", () => {
   });
 });
 
+describe("bedplate cost showback --previous", () => {
+  /** A line of one service, in June or in July. */
+  const charge = (month: "06" | "07", service: string, cost: string, team = "payments") => ({
+    BilledCost: cost,
+    EffectiveCost: cost,
+    ListCost: cost,
+    ServiceName: service,
+    Tags: JSON.stringify({ team }),
+    BillingPeriodStart: `2026-${month}-01T00:00:00Z`,
+    BillingPeriodEnd: month === "06" ? "2026-07-01T00:00:00Z" : "2026-08-01T00:00:00Z",
+    ChargePeriodStart: `2026-${month}-14T00:00:00Z`,
+    ChargePeriodEnd: `2026-${month}-15T00:00:00Z`,
+  });
+  const twoMonths = write(
+    "two-months.csv",
+    focusCsv(
+      [
+        charge("06", "EC2", "100.001", "Payments"),
+        charge("06", "RDS", "7.5"),
+        charge("07", "EC2", "120.006"),
+        { ...charge("07", "EC2", "-5"), ChargeCategory: "Credit" },
+        charge("07", "S3", "2"),
+        charge("07", "EC2", "3", "search"),
+      ].map(focusRow),
+    ),
+  );
+  const run = (folder: string, ...args: string[]): Promise<Outcome> => {
+    const target = path.join(folderOf, folder);
+    const common = "--month 2026-07 --from f@example.com --date 2026-08-03T09:00:00Z --json".split(" ");
+    return costCommand(folderOf, "showback", "--input", twoMonths, "--folder", target, ...common, ...args);
+  };
+  const mailOf = (folder: string, team: string): string =>
+    readFileSync(path.join(folderOf, folder, `2026-07-${team}.eml`), "utf8")
+      .replaceAll("=\r\n", "")
+      .replaceAll("\r\n", "\n");
+
+  it("says what a team cost in the month before and what moved, in cents that add up to the mails", async () => {
+    const { stdout, exitCode } = await run("compared", "--previous", twoMonths);
+    expect(exitCode).toBe(0);
+    const { mails } = showbackSchema.parse(JSON.parse(stdout));
+    expect(
+      mails.map(({ team, amounts }) => [team, amounts[0]?.effectiveRounded, amounts[0]?.monthBefore]),
+    ).toEqual([
+      ["payments", "117.01", { month: "2026-06", effectiveRounded: "107.50", changeRounded: "9.51" }],
+      ["search", "3.00", { month: "2026-06", effectiveRounded: "0.00", changeRounded: "3.00" }],
+    ]);
+    const mail = mailOf("compared", "payments");
+    expect(mail).toContain(
+      "In 2026-06 it was 107.50 effective: +9.51 (+8.8 %). Charges are known to 2026-07-14 only: the month is not whole yet.",
+    );
+    const movers = /moved most[^]*?\n\n/.exec(mail)?.[0].split("\n").slice(1, 4) ?? [];
+    expect(movers.map((line) => line.trim().split(/\s{2,}/))).toEqual([
+      ["EC2", "100.00", "115.01", "+15.01", "usage"],
+      ["RDS", "7.50", "0.00", "-7.50", "gone: usage"],
+      ["S3", "0.00", "2.00", "+2.00", "new: usage"],
+    ]);
+    expect(mailOf("compared", "search")).toContain("In 2026-06 it was 0.00 effective: +3.00.");
+  });
+
+  it("compares with nothing where nobody gave the month before, and fails on a bill without it", async () => {
+    const { stdout } = await run("alone");
+    expect(showbackSchema.parse(JSON.parse(stdout)).mails[0]?.amounts[0]?.monthBefore).toBeNull();
+    expect(mailOf("alone", "payments")).not.toContain("2026-06");
+    const refused = await run("refused", "--previous", bill);
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stdout).toContain("bill.csv has billing periods 2026-07, not 2026-06");
+    expect(readdirSync(folderOf)).not.toContain("refused");
+  });
+});
+
 const PYTHON = program("python3", "apt-get install python3");
 const mailSchema = z.object({
   headers: z.record(z.string(), z.string()),
