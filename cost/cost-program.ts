@@ -250,7 +250,7 @@ Examples:
   $ bedplate cost unit-cost --env prod --input cur/ --month 2026-07 --usage http://127.0.0.1:9090
   $ bedplate cost unit-cost --env prod --env staging --input focus.parquet --usage https://prometheus.example.com \\
       --usage-token-file token --price-per-million 25.00 --format json
-  $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --by tenant --price-per-million 25.00
+  $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --by tenant
   $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --trend
 
 Exit codes: 0 divided, 2 bad input`,
