@@ -14,6 +14,7 @@ import { labelOf } from "../../../cost/report/wording.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import { renderPage } from "../../../cost/report/page/render-page.ts";
 import type { CostVariance } from "../../../cost/variance/cost-variance.ts";
+import { withTab } from "../../helpers/browser-tab.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
 import { costCommand, type Outcome } from "../cost-command.ts";
 import { type CurRow, curCsv, generateCurMonth } from "./cur-month.ts";
@@ -138,7 +139,7 @@ let idle: IdleReport;
 let variance: CostVariance;
 let page: string;
 beforeAll(async () => {
-  report = await buildCostReport({ input, key: reportKey("team", undefined), resources: 20 });
+  report = await buildCostReport({ input, key: reportKey("team", undefined), resources: 20, isDaily: true });
   idle = idleOf(report);
   variance = varianceOf(report);
   page = renderPage(report, idle, variance);
@@ -253,6 +254,30 @@ describe("renderPage()", () => {
     expect(resources).toBe(usd?.resources?.length);
   });
 
+  it("has each row by day as the JSON has it, in cents that add up to the row and to the bill", () => {
+    const [usd] = report.currencies;
+    const cells = cellsOf("Billed cost by day, USD");
+    expect(cells.map(([day]) => day).slice(0, -1)).toEqual([
+      ...new Set(usd?.days?.map(({ day }) => day ?? "moved by rules")),
+    ]);
+    const [first] = usd?.rows ?? [];
+    for (const [day, cell = ""] of cells.slice(0, -1)) {
+      const own = usd?.days?.filter((one) => one.day === day && labelOf(one) === labelOf(first ?? one)) ?? [];
+      const exact = addDecimals(own.map(({ billed }) => parseDecimal(billed)));
+      const difference = centsOf(plain(cell)) - roundDecimal(exact, 2).units;
+      expect(difference).toBeGreaterThanOrEqual(-1n);
+      expect(difference).toBeLessThanOrEqual(1n);
+    }
+    const columns = (cells.at(-1)?.length ?? 0) - 1;
+    expect(columns).toBe(8);
+    for (let column = 1; column <= columns; column += 1) {
+      const sum = cells.slice(0, -1).reduce((cents, day) => cents + centsOf(plain(day[column] ?? "")), 0n);
+      expect(sum).toBe(centsOf(plain(cells.at(-1)?.[column] ?? "")));
+    }
+    expect(plain(cells.at(-1)?.[1] ?? "")).toBe(first?.billedRounded);
+    expect(plain(cells.at(-1)?.[columns] ?? "")).toBe(usd?.balance.bill.billedRounded);
+  });
+
   it("shows what moved between the months, the largest change first", () => {
     const changes = cellsOf("Effective cost, 2026-07 to 2026-08, USD").map((cells) =>
       Math.abs(Number(plain(cells[3] ?? ""))),
@@ -354,7 +379,13 @@ describe("bedplate cost report --idle --variance", () => {
 
   it("puts what is said of the same bill into the page", async () => {
     const budgets = write("variance.json", JSON.stringify(variance));
-    const outcome = await run(write("idle.json", JSON.stringify(idle)), "html", "--variance", budgets);
+    const outcome = await run(
+      write("idle.json", JSON.stringify(idle)),
+      "html",
+      "--daily",
+      "--variance",
+      budgets,
+    );
     expect(outcome).toMatchObject({ exitCode: 0, stderr: "", stdout: page });
   });
 
@@ -394,6 +425,7 @@ describeWith([CHROMIUM], "the page in a browser", () => {
   async function inspect(widthPx: number, isDark: boolean): Promise<z.output<typeof resultSchema>> {
     const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
     const script = `const shown = {};
+    for (const part of document.querySelectorAll("details")) part.open = true;
     for (const input of [...document.querySelectorAll(".kinds input")].reverse()) {
       input.click();
       const kinds = [...document.querySelectorAll("[class^=of-]")].filter((part) => part.offsetHeight > 0);
@@ -433,6 +465,33 @@ describeWith([CHROMIUM], "the page in a browser", () => {
     const encoded = /<pre id="axe">([^<]+)<\/pre>/.exec(stdout)?.[1] ?? "";
     return resultSchema.parse(JSON.parse(Buffer.from(encoded, "base64").toString("utf8")));
   }
+
+  it("is walked through with the keyboard alone, from a team to its services and their resources", async () => {
+    const file = write("keyboard.html", page);
+    await withTab(folder, `file://${file}`, async (tab) => {
+      const focused = "document.activeElement?.querySelector('.name')?.textContent.trim() ?? ''";
+      const isOpen = "document.activeElement?.parentElement?.open === true";
+      const [team] = openedIn(page);
+      const [service] = openedIn(team?.inside ?? "");
+      for (let presses = 0; presses < 100; presses += 1) {
+        await tab.press("Tab");
+        if ((await tab.evaluate(focused)) === team?.label) break;
+      }
+      expect(await tab.evaluate(focused)).toBe(team?.label);
+      await tab.press("Enter");
+      expect(await tab.evaluate(isOpen)).toBe(true);
+      await tab.press("Tab");
+      expect(await tab.evaluate(focused)).toBe(service?.label);
+      expect(await tab.evaluate(isOpen)).toBe(false);
+      await tab.press("Enter");
+      await tab.press("Tab");
+      // The table of resources takes the focus, so that it scrolls with the keyboard where it is wider than the screen.
+      expect(await tab.evaluate("document.activeElement.getAttribute('aria-label')")).toBe(
+        `${service?.label ?? ""} of ${team?.label ?? ""} by resource, USD`,
+      );
+      expect(await tab.evaluate("document.activeElement.checkVisibility()")).toBe(true);
+    });
+  }, 120_000);
 
   it.each([
     [500, false],
