@@ -41,8 +41,10 @@ export function condensedSql(
   for (const { name, role } of columns.found) {
     switch (role.kind) {
       case "key":
-      case "reduced":
         addKey(name, name);
+        break;
+      case "reduced":
+        addKey(name, grouping === "pods" && needs.resources !== "all" ? role.keeps(name) : name);
         break;
       case "key-where-asked":
         if (needs.columns.has(role.column)) addKey(name, name);
