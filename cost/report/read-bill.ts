@@ -86,7 +86,7 @@ async function lastLineFaults(file: BillFile): Promise<Fault[]> {
 const parquetColumnsSchema = z.array(z.object({ column_name: z.string(), column_type: z.string() }));
 
 /** A relation that a bill's SQL reads by its name. */
-export interface BillRelation {
+interface BillRelation {
   readonly name: "cur" | "bill" | "pod_line";
   readonly sql: string;
 }

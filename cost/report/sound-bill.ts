@@ -39,7 +39,7 @@ function sourceOf(bill: Bill, kind: BillKind, rowsOfFiles: readonly number[]): C
 }
 
 /** Which bill is opened, and what is asked of it. */
-export interface SoundBillArgs {
+interface SoundBillArgs {
   readonly input: string;
   readonly needed: readonly ReadColumn[];
   readonly condense: CondenseNeeds;
