@@ -34,6 +34,17 @@ function resourcesOf(changes: Record<string, unknown>) {
 }
 
 describe("servicePodSpec()", () => {
+  test("hands the issuer of an environment to the service", () => {
+    const authorization = { issuer: "https://login.example.com/", resource: "https://mcp.example.com/mcp" };
+    const { containers } = JSON.parse(JSON.stringify(podOf({ authorization }))) as {
+      containers: { env: { name: string; value: string }[] }[];
+    };
+    const env = new Map(containers[0]?.env.map(({ name, value }) => [name, value]));
+    expect(env.get("AUTHORIZATION_ISSUER")).toBe(authorization.issuer);
+    expect(env.get("AUTHORIZATION_RESOURCE")).toBe(authorization.resource);
+    expect(env.has("AUTHORIZATION")).toBe(false);
+  });
+
   test("requests what it is limited to, in whole CPUs, so that the kubelet can give it CPUs of its own", () => {
     fc.assert(
       fc.property(

@@ -4,6 +4,7 @@ import {
   authorizationEnvironment,
   serviceAuthorizationSchema,
 } from "../../../components/service/service-authorization.ts";
+import { renderServiceUnit, serviceSettingsSchema } from "../../../components/user-data/service-unit.ts";
 import { parseServiceConfig } from "../../../service/config.ts";
 
 const ISSUER = { issuer: "https://login.example.com/", resource: "https://mcp.example.com/mcp" };
@@ -52,6 +53,21 @@ describe("authorizationEnvironment()", () => {
     const environment = Object.fromEntries(authorizationEnvironment(undefined));
     expect(environment).toEqual({ AUTHORIZATION: "none" });
     expect(parseServiceConfig({ BIND_ADDRESS: "0.0.0.0", ...environment }).authorization).toBeUndefined();
+  });
+});
+
+describe("renderServiceUnit()", () => {
+  it("has the issuer, and no word of none beside it", () => {
+    const settings = serviceSettingsSchema.parse({
+      authorization: { ...ISSUER, scopes: ["100%", "mcp:call"] },
+    });
+    const unit = renderServiceUnit(settings);
+    expect(unit).toContain('\nEnvironment="AUTHORIZATION_ISSUER=https://login.example.com/"\n');
+    expect(unit).toContain('\nEnvironment="AUTHORIZATION_SCOPES=100%% mcp:call"\n');
+    expect(unit).not.toContain("AUTHORIZATION=none");
+    expect(renderServiceUnit(serviceSettingsSchema.parse({}))).toContain(
+      '\nEnvironment="AUTHORIZATION=none"\n',
+    );
   });
 });
 
