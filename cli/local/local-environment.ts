@@ -80,7 +80,7 @@ export async function bringUpLocal(
   const changes = Object.entries(up.changes).map(([operation, count]) => `${count} ${operation}`);
   clock.say("engine", `stack is up: ${changes.join(", ")}`);
   for (const machine of up.machines)
-    clock.add(machine.phases.map((phase) => ({ ...phase, name: `  ${phase.name}` })));
+    clock.add(machine.phases.map((phase) => ({ ...phase, name: `  ${machine.name} ${phase.name}` })));
   return {
     environment,
     how: { kind: "engine", text, tried: [] },

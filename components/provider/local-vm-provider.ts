@@ -106,7 +106,7 @@ export class LocalVmResource implements ResourceKind {
 
   async delete(urn: string, properties: Properties): Promise<void> {
     const name = String(properties["name"]);
-    this.#log.status(urn, `${name}: stopping and removing`);
+    this.#log.status(urn, "stopping and removing");
     await tearDown(stateDirOf(name, properties));
   }
 
@@ -119,7 +119,7 @@ export class LocalVmResource implements ResourceKind {
     const up = await bringUp(spec, {
       stateDir,
       signal,
-      progress: ({ phase, message }) => this.#log.status(urn, `${spec.name} ${phase}: ${message}`),
+      progress: ({ phase, message }) => this.#log.status(urn, `${phase}: ${message}`),
     }).catch((cause: unknown) => {
       throw new MachineNotReady({ ...spec, stateDir, isRunning: false }, cause);
     });

@@ -166,7 +166,7 @@ export class TunedHostResource implements ResourceKind {
 
   async delete(urn: string, properties: Properties, signal: AbortSignal): Promise<void> {
     const spec = parseContract(tunedHostSpecSchema, ownOf(properties), `state of ${urn}`);
-    const say = (message: string) => this.#log.status(urn, `${spec.name}: ${message}`);
+    const say = (message: string) => this.#log.status(urn, message);
     try {
       const { needsReboot } = await removeFromHost({ spec, signal, say });
       if (needsReboot)
@@ -194,7 +194,7 @@ export class TunedHostResource implements ResourceKind {
         spec,
         ...(before === undefined ? {} : { before }),
         signal,
-        say: (message) => this.#log.status(urn, `${spec.name}: ${message}`),
+        say: (message) => this.#log.status(urn, message),
         onBegin: () => {
           hasBegun = true;
         },
@@ -215,7 +215,7 @@ export class TunedHostResource implements ResourceKind {
     // Once: a later check wants to know how the host is then.
     this.#ahead.delete(key);
     if (ahead !== undefined) return ahead;
-    this.#log.status(urn, `${spec.name}: asking its agent for a plan`);
+    this.#log.status(urn, "asking its agent for a plan");
     return this.#look(spec, signal);
   }
 

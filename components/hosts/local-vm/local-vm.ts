@@ -17,13 +17,13 @@ import { ensureLocalImage } from "./local-image.ts";
 import { findVmProcesses, makeVm, startVm } from "./make-vm.ts";
 import { ensureParts } from "./packages.ts";
 import { isAlive, killProcess, type ProcessIdentity } from "./process-identity.ts";
-import { runQmp } from "./qmp.ts";
 import {
   closeSshMaster,
   copyOverSsh,
   hasSshMaster,
   openSshMaster,
   runSsh,
+  type SshTarget,
   sshCommand,
 } from "./ssh-client.ts";
 import { LocalVmError } from "./vm-error.ts";
@@ -106,11 +106,17 @@ function stateOf(stateDir: string, record: VmRecord, isRunning: boolean): LocalV
   };
 }
 
-/** Asks the guest to power off by its power button; after a minute the power is cut. */
-async function powerDown(stateDir: string, qemu: ProcessIdentity): Promise<void> {
-  await runQmp(stateDir, "system_powerdown");
+/**
+ * Has the guest power off, which writes its disks out; after a minute, or where it does not answer, the power is cut. Not
+ * by its power button, which is systemd-logind's and the image has none.
+ */
+async function powerDown(target: SshTarget, qemu: ProcessIdentity): Promise<void> {
+  const isConnected = (await hasSshMaster(target)) || (await openSshMaster(target));
   const deadline = Date.now() + POWERDOWN_MILLIS;
-  while ((await isAlive(qemu)) && Date.now() < deadline) await sleep(200);
+  if (isConnected && (await runSsh(target, "systemctl --no-block poweroff")).exitCode === 0) {
+    while ((await isAlive(qemu)) && Date.now() < deadline) await sleep(200);
+  }
+  await closeSshMaster(target);
   await killProcess(qemu);
 }
 
@@ -145,7 +151,7 @@ async function startFrom(
     const [qemu] = qemus;
     if (qemus.length === 1 && qemu !== undefined) {
       say("restarting the VM: its size or ports changed");
-      await powerDown(stateDir, qemu);
+      await powerDown({ stateDir, sshPort: record.sshPort }, qemu);
     } else await killAll(qemus);
     say(`starting the VM again (${how})`);
     return { ...(await startVm(stateDir, { ...record, spec, accelerator }, image)), isNew: false };

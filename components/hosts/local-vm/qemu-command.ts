@@ -24,7 +24,6 @@ export const VM_FILES = {
   rootDisk: "root.qcow2",
   serialLog: "serial.log",
   qemuLog: "qemu.log",
-  qmp: "qmp.sock",
   nvme: (index: number): string => `nvme${index}.img`,
 } as const;
 
@@ -195,8 +194,6 @@ export function renderQemuArguments(machine: QemuMachine): string[] {
     ...pciArguments(spec),
     ...nvmeArguments(spec),
     ...networkArguments(machine),
-    "-qmp",
-    `unix:${VM_FILES.qmp},server=on,wait=off`,
     "-D",
     VM_FILES.qemuLog,
     "-daemonize",

@@ -45,8 +45,8 @@ describe("readEvent()", () => {
     });
 
   test("tells people what a machine's provider says, without the engine's colour marks", () => {
-    expect(readEvent(diagnostic("info", "<{%fg 2%}>lab-0 boot: waiting<{%reset%}>\n"))).toEqual({
-      progress: { resource: "lab-0", message: "lab-0 boot: waiting" },
+    expect(readEvent(diagnostic("info", "<{%fg 2%}>boot: waiting<{%reset%}>\n"))).toEqual({
+      progress: { resource: "lab-0", message: "boot: waiting" },
     });
   });
 

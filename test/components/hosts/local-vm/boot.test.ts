@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -126,6 +126,20 @@ describeWith(LAB_PARTS, "bringUp() with a real boot", () => {
       expect(said.filter((message) => message === "waiting for ssh")).toHaveLength(2);
       expect(again.id).toBe(lab.vm.state.id);
       expect((await lab.vm.readFile("/root/kept"))?.toString()).toBe("kept\n");
+    },
+  );
+
+  test(
+    "is powered off in order to be resized: what it had not written out yet is there afterwards",
+    { timeout: LAB_TIMEOUT_MILLIS },
+    async () => {
+      await guest("sysctl -w vm.dirty_writeback_centisecs=0 && echo unwritten > /root/unwritten");
+      const { spec, id } = lab.vm.state;
+      const again = await bringUp({ ...spec, memoryMiB: 1280 }, { stateDir: lab.stateDir });
+      expect(again.id).toBe(id);
+      expect(Number(await guest("awk '/MemTotal/ { print $2 }' /proc/meminfo"))).toBeGreaterThan(1100 * 1024);
+      expect((await lab.vm.readFile("/root/unwritten"))?.toString()).toBe("unwritten\n");
+      expect(await readFile(join(lab.stateDir, "serial.log"), "utf8")).toContain("reboot: Power down");
     },
   );
 
