@@ -74,8 +74,8 @@ describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () =>
     );
   }
 
-  async function report(input: string): Promise<Record<string, unknown>> {
-    const args = ["--input", input, "--month", "2026-07", "--allocation", allocation, "--json"];
+  async function report(input: string, ...more: string[]): Promise<Record<string, unknown>> {
+    const args = [...more, "--input", input, "--month", "2026-07", "--allocation", allocation, "--json"];
     const { stdout, stderr, exitCode } = await costCommand("stacks", "report", ...args);
     expect(stderr).toBe("");
     expect(exitCode).toBe(0);
@@ -173,8 +173,15 @@ describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () =>
         '  Tags: no JSON object whose keys are there once in 1 row: "{\\"team\\":\\"a\\",\\"team\\":\\"b\\"}"',
       ]);
       await engine.rows(`create table hive.own.sound as select * from (values (${sound})) as t (${names})`);
-      expect(await report(`trino://bi@${trino.host}/hive/own/sound`)).toMatchObject({
-        currencies: [{ balance: { bill: { billed: "0.0015", effective: "1" }, balanced: true } }],
+      const more = ["--daily", "--resources", "5"];
+      expect(await report(`trino://bi@${trino.host}/hive/own/sound`, ...more)).toMatchObject({
+        currencies: [
+          {
+            balance: { bill: { billed: "0.0015", effective: "1" }, balanced: true },
+            days: [{ day: "2026-07-01", billed: "0.0015" }],
+            resources: [{ owner: "a", part: "no-resource", billed: "0.0015" }],
+          },
+        ],
       });
     },
     LIMIT_MILLIS,
