@@ -413,7 +413,7 @@ describe("bedplate cost estimate --deployed", () => {
       ),
     };
     expect(await read(python)).toEqual(await read(OUTPUTS));
-    const named = { ...python, pools: { machine_type: { ...python.pools.web, machineType: "z9.other" } } };
+    const named = { ...python, pools: { machine_type: { ...python.pools["web"], machineType: "z9.other" } } };
     const { lines } = await read(named);
     expect(lines.find(({ pool }) => pool === "machine_type")?.before).toMatchObject({
       because: "the catalogue has no z9.other",
