@@ -232,10 +232,11 @@ function needsOf({
       ...costs.flatMap((cost) => Object.keys(cost.tags ?? {})),
       ...(isOwned ? ["service", "team"] : []),
     ],
-    resources: items.length > 0 ? "all" : hasResources ? "ids" : "none",
+    resources: hasResources,
+    items,
     podNodes: items.length > 0 || Object.values(rules.idle.nodes).includes("kept"),
     days: isDaily,
-    hours: isOwned || items.length > 0,
+    hours: isOwned,
   };
 }
 

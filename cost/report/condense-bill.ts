@@ -114,7 +114,7 @@ async function replaceCur(database: BillDatabase, source: CondenseSource): Promi
   await database.run("create temp table pod_line_by_node as from pod_line");
   await replaceView(database, "pod_line", "from pod_line_by_node");
   const pods = condensedSql(source, "pods", {
-    eachNode: source.needs.resources !== "none",
+    eachNode: source.needs.resources || source.needs.items.length > 0,
     standsFor: "pod",
   });
   await replaceView(

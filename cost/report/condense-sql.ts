@@ -27,8 +27,10 @@ export interface CondenseNeeds {
   readonly columns: ReadonlySet<ReadColumn>;
   /** Tag keys whose values are asked for, in any spelling. */
   readonly tagKeys: readonly string[];
-  /** Whether single resources are asked for: by their ids, or with all that is said of them. */
-  readonly resources: "none" | "ids" | "all";
+  /** Whether single resources are asked for, by their ids. */
+  readonly resources: boolean;
+  /** The last parts of the ids of resources whose lines are asked for with all that is said of them, hour by hour. */
+  readonly items: readonly string[];
   /** Whether the instance that a pod ran on is asked for together with the pod's own tags. */
   readonly podNodes: boolean;
   /** Whether the day that a charge starts on is asked for. */
@@ -67,11 +69,10 @@ function keySql(
       return needs.columns.has(role.column) ? source : undefined;
     case "reduced": {
       // Of few lines each would have to be reduced; of pods there are few kinds anyway.
-      const isKept =
-        grouping === "pods" ||
-        needs.resources === "all" ||
-        (needs.resources === "ids" && role.isResource === true);
-      return isKept ? source : role.keeps(source);
+      if (grouping === "pods" || (needs.resources && role.isResource === true)) return source;
+      return needs.items.length > 0
+        ? `case when is_item then ${source} else ${role.keeps(source)} end`
+        : role.keeps(source);
     }
     default:
       return undefined;
@@ -113,6 +114,10 @@ function lineColumns(source: CondenseSource, grouping: Grouping): LineColumns {
   } else {
     selected.push(`${start} as charge_start`, `${end} as charge_end`);
     if (needs.days) addKey("charge_day", `cast(${start} as date)`);
+    if (needs.items.length > 0) {
+      addKey("item_start", `case when is_item then ${start} end`);
+      addKey("item_end", `case when is_item then ${end} end`);
+    }
   }
   const tags = columnOf("tags", columns)?.source;
   if (tags !== undefined && grouping === "lines") {
@@ -205,9 +210,18 @@ function linesSql(
   return `
     select ${all.join(",\n")}
     from (
-      select ${[...columns.found.map((column) => column.source), ...kind].join(", ")}
+      select ${[...columns.found.map((column) => column.source), ...kind, ...isItem(source)].join(", ")}
       from ${from} ${grouping === "pods" ? `where ${isSplitLine(columns)}` : ""}
     )`;
+}
+
+/** Whether a line is of a resource that is asked for hour by hour; a matter of its id alone, as `split-lines.sql` has it. */
+function isItem({ columns, needs }: CondenseSource): readonly string[] {
+  const resource = columns.found.find(({ role }) => role.kind === "reduced" && role.isResource === true);
+  if (needs.items.length === 0) return [];
+  const items = `[${needs.items.map(sqlText).join(", ")}]`;
+  const id = `regexp_extract(trim(${resource?.source ?? "cast(null as varchar)"}), '[^/:]+$')`;
+  return [`coalesce(contains(${items}, ${id}), false) as is_item`];
 }
 
 function monthOf(time: string): string {

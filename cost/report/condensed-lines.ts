@@ -14,9 +14,9 @@ export function condensedTagsSql(tags: string, spellings: readonly string[]): st
 }
 
 /** What lines of one time have in common. */
-function timesOf({ days, hours }: CondenseNeeds): readonly string[] {
+function timesOf({ days, hours, items }: CondenseNeeds): readonly string[] {
   if (hours) return ["charge_start", "charge_end"];
-  return [days ? "charge_day" : "start_month"];
+  return [days ? "charge_day" : "start_month", ...(items.length > 0 ? ["item_start", "item_end"] : [])];
 }
 
 /**
@@ -44,7 +44,7 @@ export function condensedSql(
         addKey(name, name);
         break;
       case "reduced":
-        addKey(name, grouping === "pods" && needs.resources !== "all" ? role.keeps(name) : name);
+        addKey(name, grouping === "pods" ? role.keeps(name) : name);
         break;
       case "key-where-asked":
         if (needs.columns.has(role.column)) addKey(name, name);
