@@ -6,16 +6,19 @@ const AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77";
 
 /**
  * Tells the cloud from firmware strings alone, never by a network call: a metadata address asked from a machine that is
- * not there is a stall at boot. On AWS Nitro the product name is the instance type; the older Xen generation has none.
+ * not there is a stall at boot. On AWS Nitro the product name is the instance type and the board's asset tag the instance's
+ * id; the older Xen generation has neither.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
  */
 export function cloudFacts(dmi: DmiReading, hypervisorUuid: string | undefined): HostFacts["cloud"] {
   if (dmi.sys_vendor === "Amazon EC2" || dmi.bios_vendor === "Amazon EC2") {
+    const id = dmi.board_asset_tag;
     const isType = /^[a-z][a-z0-9-]*\.[a-z0-9-]+$/.test(dmi.product_name);
     return {
       provider: "aws",
       instanceType: isType ? dmi.product_name : null,
+      ...(/^i-[0-9a-f]{8,17}$/.test(id) ? { instanceId: id } : {}),
       because: `DMI vendor "Amazon EC2", product "${dmi.product_name}"`,
     };
   }

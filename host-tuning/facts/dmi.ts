@@ -6,6 +6,7 @@ const DMI_FIELDS = [
   "bios_vendor",
   "bios_version",
   "board_vendor",
+  "board_asset_tag",
   "chassis_asset_tag",
 ] as const;
 

@@ -239,6 +239,10 @@ export const hostFactsSchema = z
     cloud: z.object({
       provider: z.enum(["aws", "gcp", "azure", "none"]),
       instanceType: z.string().nullable(),
+      instanceId: z
+        .string()
+        .optional()
+        .describe("As the bill names the machine; absent where the firmware does not say it"),
       because: z.string(),
     }),
     cpu: z.object({

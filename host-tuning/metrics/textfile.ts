@@ -8,6 +8,7 @@ import { replaceFile } from "../sys/replace-file.ts";
 import { readAgentMetrics } from "./agent-metrics.ts";
 import { readEnaAllowances } from "./ena-allowances.ts";
 import { readHostCounters } from "./host-counters.ts";
+import { readHostInfo } from "./host-info.ts";
 import { renderMetrics } from "./metric-family.ts";
 
 /** Folders of node_exporter's textfile collector: Debian's package, and what most installations name. */
@@ -20,12 +21,13 @@ const FILE_NAME = "bedplate.prom";
 
 /** Every metric of this host as text. */
 export async function readMetrics(host: LiveHost): Promise<string> {
-  const [agent, counters, allowances] = await Promise.all([
+  const [info, agent, counters, allowances] = await Promise.all([
+    readHostInfo(host),
     readAgentMetrics(host),
     readHostCounters(host),
     readEnaAllowances(host),
   ]);
-  return renderMetrics([...agent, ...counters, ...allowances]);
+  return renderMetrics([...info, ...agent, ...counters, ...allowances]);
 }
 
 /**

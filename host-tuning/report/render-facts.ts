@@ -21,7 +21,7 @@ export function renderFacts(
     ...field("virtualization", `${facts.virtualization.kind} (${facts.virtualization.because})`),
     ...field(
       "cloud",
-      [facts.cloud.provider, facts.cloud.instanceType, `(${facts.cloud.because})`]
+      [facts.cloud.provider, facts.cloud.instanceType, facts.cloud.instanceId, `(${facts.cloud.because})`]
         .filter((part) => part !== null)
         .join(" "),
     ),

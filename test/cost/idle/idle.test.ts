@@ -278,7 +278,7 @@ describe("bedplate cost idle --env", () => {
 describeWith(PROMETHEUS, "bedplate cost idle --usage, on a real Prometheus", () => {
   it("finds an environment without calls and a host without work, and none that has either", async () => {
     const lines = ["# TYPE up gauge"];
-    const samples: string[][] = [[], [], [], [], []];
+    const samples: string[][] = [[], [], [], [], [], []];
     const start = Date.UTC(2026, 6, 1) / 1000;
     for (let at = 0; at <= 3 * 86_400; at += 120) {
       const time = start + at;
@@ -291,11 +291,13 @@ describeWith(PROMETHEUS, "bedplate cost idle --usage, on a real Prometheus", () 
       samples[3]?.push(
         `node_cpu_seconds_total{instance="10.0.0.1:9100",cpu="0",mode="idle"} ${at * 0.99} ${time}`,
         `node_cpu_seconds_total{instance="10.0.0.2:9100",cpu="0",mode="idle"} ${at * 0.5} ${time}`,
+        `node_cpu_seconds_total{instance="web-1:9100",cpu="0",mode="idle"} ${at * 0.98} ${time}`,
       );
       samples[4]?.push(
         `kube_node_info{node="a",internal_ip="10.0.0.1",provider_id="aws:///us-east-1a/i-0aaa"} 1 ${time}`,
         `kube_node_info{node="b",internal_ip="10.0.0.2",provider_id="aws:///us-east-1a/i-0bbb"} 1 ${time}`,
       );
+      samples[5]?.push(`bedplate_host_info{instance="web-1:9100",instance_id="i-0ccc"} 1 ${time}`);
     }
     // OpenMetrics wants the samples of a series together.
     const text = [...lines, ...samples.flatMap((group) => group.toSorted(bySeries)), "# EOF", ""].join("\n");
@@ -304,18 +306,20 @@ describeWith(PROMETHEUS, "bedplate cost idle --usage, on a real Prometheus", () 
       const charges = [
         { ...INSTANCE, from: 1, until: 4 },
         { ...INSTANCE, resource: "arn:aws:ec2:us-east-1:111:instance/i-0bbb", from: 1, until: 4, cost: "9" },
+        { ...INSTANCE, resource: "i-0ccc", from: 1, until: 4 },
       ];
       const usage = ["--usage", prometheus.address];
       const quiet = await idle(charges, "--env", environmentFile({}), ...usage);
       expect(quiet.findings.map(({ kind, resource, confidence }) => [kind, resource, confidence])).toEqual([
         ["unused-environment", "prod", "high"],
         ["idle-host", "i-0aaa", "low"],
+        ["idle-host", "i-0ccc", "low"],
       ]);
       expect(quiet.findings[1]?.evidence[0]).toBe(
         "its CPUs were never more than 1.0 % busy in any 5 minutes of 3 days",
       );
       const busy = await idle(charges, "--env", environmentFile({}), ...usage, "--job", "busy");
-      expect(busy.findings.map(({ kind }) => kind)).toEqual(["idle-host"]);
+      expect(busy.findings.map(({ kind }) => kind)).toEqual(["idle-host", "idle-host"]);
     } finally {
       await prometheus.stop();
     }

@@ -96,4 +96,19 @@ describe("cloudFacts()", () => {
   ])("%s", async (_, tree, provider, instanceType) => {
     expect((await factsOf(tree)).cloud).toMatchObject({ provider, instanceType });
   });
+
+  test.each([
+    ["i-0af01c0123456789a", "i-0af01c0123456789a"],
+    ["i-1234abcd", "i-1234abcd"],
+    ["Not Specified", undefined],
+    ['i-0af"} 1\nother', undefined],
+  ])("has the instance's id by the board's asset tag %j", async (board_asset_tag, instanceId) => {
+    const tree = dmi({ sys_vendor: "Amazon EC2", product_name: "m7i.large", board_asset_tag });
+    expect((await factsOf(tree)).cloud.instanceId).toBe(instanceId);
+  });
+
+  test("takes no other vendor's asset tag for an instance's id", async () => {
+    const tree = dmi({ sys_vendor: "ACME", board_asset_tag: "i-0af01c0123456789a" });
+    expect((await factsOf(tree)).cloud.instanceId).toBeUndefined();
+  });
 });

@@ -9,6 +9,7 @@ import { JOURNAL_PATH } from "../../../host-tuning/engine/journal.ts";
 import { readAgentMetrics } from "../../../host-tuning/metrics/agent-metrics.ts";
 import { readEnaAllowances } from "../../../host-tuning/metrics/ena-allowances.ts";
 import { readHostCounters } from "../../../host-tuning/metrics/host-counters.ts";
+import { readHostInfo } from "../../../host-tuning/metrics/host-info.ts";
 import { type MetricFamily, renderMetrics } from "../../../host-tuning/metrics/metric-family.ts";
 import { readMetrics } from "../../../host-tuning/metrics/textfile.ts";
 import type { DriftReport } from "../../../host-tuning/report/drift-report.ts";
@@ -93,6 +94,29 @@ describe("readHostCounters()", () => {
         "/proc/net/softnet_stat": "zz zz\n",
       }),
     ).toEqual([]);
+  });
+});
+
+describe("readHostInfo()", () => {
+  async function infoOf(tree: HostTree): Promise<string> {
+    await using host = await createHostRoot({ "/keep": "", ...tree });
+    return renderMetrics(await readHostInfo(openHost(host.root)));
+  }
+  const nitro = {
+    "/sys/class/dmi/id/sys_vendor": "Amazon EC2\n",
+    "/sys/class/dmi/id/product_name": "m7i.large\n",
+  };
+
+  it("names the host as its bill does", async () => {
+    const tree = { ...nitro, "/sys/class/dmi/id/board_asset_tag": "i-0af01c0123456789a\n" };
+    expect(await infoOf(tree)).toContain(
+      'bedplate_host_info{provider="aws",instance_id="i-0af01c0123456789a",instance_type="m7i.large"} 1\n',
+    );
+  });
+
+  it("says nothing where the firmware does not say it", async () => {
+    expect(await infoOf(nitro)).not.toContain("bedplate_host_info{");
+    expect(await infoOf({})).not.toContain("bedplate_host_info{");
   });
 });
 
