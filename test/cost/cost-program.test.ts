@@ -31,7 +31,7 @@ describe("bedplate cost report", () => {
     expect(table.stdout).toContain("The balance sheet closes: difference 0.");
     const csv = await bedplate("report", "--input", bill, "--format", "csv");
     expect(csv.stdout).toMatch(
-      /\r\nbalance,USD,2026-07,2026-07,difference,team,,,0,0,0,0,0\.00,0\.00,0\.00,,\r\n/,
+      /\r\nbalance,USD,2026-07,2026-07,difference,team,,,0,0,0,0,0\.00,0\.00,0\.00,,,,,,\r\n/,
     );
     const json = await bedplate("report", "--input", bill, "--format", "json", "--by", "cost-center");
     expect(JSON.parse(json.stdout)).toMatchObject({

@@ -29,11 +29,10 @@ const SSH = program("ssh", "apt-get install openssh-client", "-V");
  * that a `local` machine is replaced for it is no surprise. Here are the release's archives still, and all else is new.
  */
 describeWith([PULUMI, SSH], "machines as the previous release left them", () => {
-  test("a local machine stays as it is", async () => {
-    const preview = await previewAfter("local", local);
-    expect(changesOf(preview).filter(isOfMachines)).toEqual([]);
-    expect(preview.steps).toContainEqual(
-      expect.objectContaining({ operation: "same", type: LOCAL_VM_TYPE, name: "lab-0" }),
+  test("a local machine is replaced for its user data alone, which tells the service now that nobody is authorized", async () => {
+    const preview = await previewAfter("local", local, [`${LOCAL_VM_TYPE} lab-0 for userData`]);
+    expect(changesOf(preview).filter((change) => isOfMachines(change) && !change.includes(" lab-0"))).toEqual(
+      [],
     );
   });
 
@@ -47,8 +46,12 @@ describeWith([PULUMI, SSH], "machines as the previous release left them", () => 
   });
 });
 
-/** A preview of today's program over the recorded state; fails for anything that is replaced or deleted. */
-async function previewAfter(recorded: string, environment: EnvironmentInput): Promise<Operation> {
+/** A preview of today's program over the recorded state; fails for anything else that is replaced, and for what is deleted. */
+async function previewAfter(
+  recorded: string,
+  environment: EnvironmentInput,
+  replacements: readonly string[] = [],
+): Promise<Operation> {
   const deployment = recordedState(recorded);
   const spec = environmentSchema.parse(environment);
   const archives = archivesIn(deployment);
@@ -64,7 +67,7 @@ async function previewAfter(recorded: string, environment: EnvironmentInput): Pr
     const preview = await stack.preview();
     expectNoError(preview);
     expect({ replacements: replacementsOf(preview), deletions: deletionsOf(preview) }).toEqual({
-      replacements: [],
+      replacements,
       deletions: [],
     });
     return preview;
