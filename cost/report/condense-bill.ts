@@ -109,8 +109,9 @@ async function tagNodes(database: BillDatabase, source: CondenseSource): Promise
 async function replaceCur(database: BillDatabase, source: CondenseSource): Promise<void> {
   await makePodGroups(database, source);
   await tagNodes(database, source);
-  // Each node's own sums are asked for once; after that, nodes whose tags are alike are one.
-  await replaceView(database, "cur", condensedSql(source, "pods", { eachNode: true, standsFor: "line" }));
+  // Each node's own sums are asked for once, of no day; after that, nodes whose tags are alike are one.
+  const ofMonths = { ...source, needs: { ...source.needs, days: false } };
+  await replaceView(database, "cur", condensedSql(ofMonths, "pods", { eachNode: true, standsFor: "line" }));
   await database.run("create temp table pod_line_by_node as from pod_line");
   await replaceView(database, "pod_line", "from pod_line_by_node");
   const pods = condensedSql(source, "pods", {
