@@ -43,7 +43,7 @@ export function addCostVerbs(program: Command, parts: CostProgramParts): void {
       )
       .option(
         "--resources <count>",
-        "how many resources of a row's provider service are named, the dearest (html: 20)",
+        "how many resources of a row's provider service are named, the dearest (html: 20; 0: none are read)",
       )
       .option("--daily", "what each row cost by day"),
     ["table", "json", "csv", "focus", "html"],

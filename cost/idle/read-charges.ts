@@ -130,6 +130,6 @@ async function readFrom(database: BillDatabase, bill: Bill, month: string | unde
  */
 export async function readCharges(input: string, month: string | undefined): Promise<Charges> {
   return await withBill(input, (bill) =>
-    withBillDatabase(bill, undefined, (database) => readFrom(database, bill, month)),
+    withBillDatabase(bill, {}, (database) => readFrom(database, bill, month)),
   );
 }

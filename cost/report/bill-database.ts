@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { InputError } from "../../host-tuning/errors.ts";
 import type { Bill } from "./bill-file.ts";
@@ -31,18 +32,34 @@ export function sqlName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/**
- * Caps what DuckDB takes, so that the whole report stays below 512 MB; beyond it DuckDB spills to the bill's scratch
- * folder.
- */
-const MEMORY_LIMIT = "320MB";
+/** How a bill is opened. */
+export interface DatabaseSettings {
+  /** DuckDB's own choice when undefined. */
+  readonly threads?: number | undefined;
+  /** Whether lines are told apart by their resources, days or hours, of which a large bill has millions. */
+  readonly isDetailed?: boolean | undefined;
+}
 
-async function openLocked(bill: Bill, threads: number | undefined): Promise<DuckDBInstance> {
+/** What DuckDB may take so that a whole report by owners stays below 512 MiB. */
+const OWNERS_MEGABYTES = 320;
+/** And where it has to hold such details: half of the machine, which has other work, and never more than this. */
+const MOST_MEGABYTES = 4096;
+
+/** Caps what DuckDB takes; beyond it DuckDB spills what it can to the bill's scratch folder. */
+function memoryLimitMegabytes({ isDetailed }: DatabaseSettings): number {
+  if (isDetailed !== true) return OWNERS_MEGABYTES;
+  // 0 where nothing constrains this process, as a container's limit does.
+  const bytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  return Math.max(OWNERS_MEGABYTES, Math.min(MOST_MEGABYTES, Math.floor(bytes / 2 / 1e6)));
+}
+
+async function openLocked(bill: Bill, settings: DatabaseSettings): Promise<DuckDBInstance> {
+  const { threads } = settings;
   return await DuckDBInstance.create(":memory:", {
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
     allow_community_extensions: "false",
-    memory_limit: MEMORY_LIMIT,
+    memory_limit: `${memoryLimitMegabytes(settings)}MB`,
     temp_directory: bill.scratch,
     ...(threads === undefined ? {} : { threads: String(threads) }),
   });
@@ -60,6 +77,8 @@ async function lock(connection: DuckDBConnection, bill: Bill): Promise<void> {
 /** Errors in our SQL rather than in the bill. */
 const OUR_FAULT = /^(?:Binder|Parser|Catalog|INTERNAL) Error/i;
 
+const OUT_OF_MEMORY = /^Out of Memory Error/i;
+
 /** The first line of what DuckDB says; the rest quotes its own options. */
 function firstLine(error: unknown): string {
   return error instanceof Error ? (error.message.split("\n")[0] ?? error.message) : String(error);
@@ -68,18 +87,19 @@ function firstLine(error: unknown): string {
 /** Opens DuckDB on `bill` for `use`. What DuckDB refuses about its files is an InputError. */
 export async function withBillDatabase<T>(
   bill: Bill,
-  threads: number | undefined,
+  settings: DatabaseSettings,
   use: (database: BillDatabase) => Promise<T>,
 ): Promise<T> {
-  const instance = await openLocked(bill, threads);
+  const instance = await openLocked(bill, settings);
   try {
     const connection = await instance.connect();
     await lock(connection, bill);
     const refuse = (cause: unknown): never => {
       if (OUR_FAULT.test(firstLine(cause))) throw cause;
-      throw new InputError(bill.source, [{ path: "", message: `Cannot read: ${firstLine(cause)}` }], {
-        cause,
-      });
+      const message = OUT_OF_MEMORY.test(firstLine(cause))
+        ? `has too many lines that are told apart for ${memoryLimitMegabytes(settings)} MB of memory: ask for one --month, or without days or resources (--resources 0 with --format html)`
+        : `Cannot read: ${firstLine(cause)}`;
+      throw new InputError(bill.source, [{ path: "", message }], { cause });
     };
     return await use({
       run: async (sql) => {

@@ -143,12 +143,12 @@ function checkFormatOptions(options: ReportOptions): void {
   if (faults.length > 0) throw new InputError("command line", faults);
 }
 
-/** @throws {InputError} when it is no count of resources */
+/** @returns undefined when no single resources are asked for @throws {InputError} when it is no count of resources */
 function checkedResources({ resources, format }: ReportOptions): number | undefined {
   if (resources === undefined) return format === "html" ? PAGE_RESOURCES : undefined;
   const count = Number(resources);
-  if (/^\d+$/.test(resources) && count >= 1 && count <= MOST_RESOURCES) return count;
-  const message = `"${resources}" is no whole number from 1 to ${MOST_RESOURCES}`;
+  if (/^\d+$/.test(resources) && count <= MOST_RESOURCES) return count === 0 ? undefined : count;
+  const message = `"${resources}" is no whole number from 0 to ${MOST_RESOURCES}`;
   throw new InputError("command line", [{ path: "--resources", message }]);
 }
 

@@ -38,6 +38,10 @@ function sourceOf(bill: Bill, kind: BillKind, rowsOfFiles: readonly number[]): C
   };
 }
 
+function isDetailed({ days, hours, items, resources }: CondenseNeeds): boolean {
+  return days || hours || resources || items.length > 0;
+}
+
 /** Which bill is opened, and what is asked of it. */
 interface SoundBillArgs {
   readonly input: string;
@@ -61,7 +65,7 @@ export async function withSoundBill<T>(
     return await withBillTable(input, needed, listColumn, use);
   }
   return await withBill(input, (bill) =>
-    withBillDatabase(bill, threads, async (database) => {
+    withBillDatabase(bill, { threads, isDetailed: isDetailed(condense) }, async (database) => {
       const opened = await openBill(database, bill, needed, listColumn);
       const { rowsOfFiles, scale } =
         (await condenseBill(database, bill, opened.layouts, condense)) ??

@@ -87,7 +87,7 @@ export async function readBillCommitments(
   environment: Environment,
 ): Promise<Commitments> {
   const covered = await withBill(input, (bill) =>
-    withBillDatabase(bill, undefined, (database) => readCovered(database, bill, month, environment)),
+    withBillDatabase(bill, {}, (database) => readCovered(database, bill, month, environment)),
   );
   const unlisted = covered.filter((usage) => usage.unlisted > 0);
   if (unlisted.length > 0) {

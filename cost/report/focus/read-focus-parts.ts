@@ -21,7 +21,7 @@ function refuseOther(sha256: string, { source }: CostReport, input: string): voi
  */
 export async function readFocusParts(args: CostReportArgs, report: CostReport): Promise<FocusParts> {
   const { payers, hasContracted, sha256 } = await withBill(args.input, (bill) =>
-    withBillDatabase(bill, args.threads, async (database) => ({
+    withBillDatabase(bill, { threads: args.threads }, async (database) => ({
       ...(await readPayers(database, bill)),
       sha256: billDigest(bill),
     })),

@@ -187,9 +187,16 @@ describe("bedplate cost report --resources --daily", () => {
     ]);
   });
 
+  it("reads none where 0 are asked for: a page of a bill with more resources than memory holds", async () => {
+    const { exitCode, stdout } = await run("--resources", "0", "--format", "html");
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/Open a team for its provider\s+services\./);
+    expect(stdout).not.toContain("i-a");
+  });
+
   it("fails on a count that is none, and where the format has no place for it", async () => {
-    expect((await run("--resources", "0", "--format", "json")).stderr).toContain(
-      '--resources: "0" is no whole number from 1 to 1000',
+    expect((await run("--resources", "-1", "--format", "json")).stderr).toContain(
+      '--resources: "-1" is no whole number from 0 to 1000',
     );
     const refused = await run("--resources", "5", "--daily");
     expect(refused).toMatchObject({ exitCode: 2, stdout: "" });

@@ -60,7 +60,7 @@ describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () =>
       await put(`/${table}/${index}.parquet`, readFileSync(path.join(bill, name)));
     }
     const columns = await withBill(bill, (opened) =>
-      withBillDatabase(opened, undefined, (database) =>
+      withBillDatabase(opened, {}, (database) =>
         database.rows(
           `describe select * from read_parquet(${sqlText(opened.files[0]?.readablePath ?? "")}, hive_partitioning = false)`,
         ),

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ratioSpreadOf, spreadOf } from "../../../bench/agent/spread.ts";
+import { ratioSpreadOf, spreadOf } from "../../bench/spread.ts";
 
 describe("spreadOf()", () => {
   it("gives the middle of an odd count, and between the two middle ones of an even count", () => {
