@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { renderBenchPage } from "../bench/agent/results.ts";
+import { renderCostBenchPage } from "../bench/cost/result.ts";
+import { renderEnvironmentBenchPage } from "../bench/environments/result.ts";
 import { renderSimulationPage } from "../bench/right-size/simulation-results.ts";
 import { environmentSchema } from "../components/environment/environment-spec.ts";
 import { packageSchema } from "../components/provider/package-schema.ts";
@@ -70,6 +72,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["components/provider/package-schema.json", packageSchema(version)],
     ["docs/knobs.md", renderKnobs(KNOBS)],
     ["docs/bench.md", renderBenchPage()],
+    ["docs/bench-cost.md", renderCostBenchPage()],
+    ["docs/bench-environments.md", renderEnvironmentBenchPage()],
     ["docs/right-size-simulation.md", renderSimulationPage()],
     ["docs/coverage.md", renderCoverage(KNOBS, DECLINED)],
   ]);

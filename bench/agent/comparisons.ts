@@ -1,5 +1,5 @@
 import type { AgentBench, Sample } from "./agent-bench.ts";
-import { type Spread, ratioSpreadOf } from "./spread.ts";
+import { type Spread, ratioSpreadOf } from "../spread.ts";
 
 /** Some steps of a contender, one after the other. */
 interface Run {

@@ -1,7 +1,7 @@
-import { wrap, PAGE_COLUMNS } from "../../host-tuning/report/table.ts";
 import type { AgentBench, ContenderResult, Sample } from "./agent-bench.ts";
 import { AIM_RATIO, COMPARISONS, ratiosOf, totalsOf } from "./comparisons.ts";
-import { type Spread, spreadOf } from "./spread.ts";
+import { bullet, numberText, paragraph, spreadText, table } from "../markdown.ts";
+import { spreadOf } from "../spread.ts";
 
 /** The result as Markdown that reads as plain text too: the page in docs/ and what the terminal shows. */
 export function renderAgentBench(bench: AgentBench): string {
@@ -118,34 +118,4 @@ function stayRows({ contenders }: AgentBench): string[][] {
         ? "nothing"
         : residents.map(({ name, rssKiB }) => `${name} ${(rssKiB / 1024).toFixed(0)} MiB`).join(", "),
     ]);
-}
-
-function spreadText({ median, min, max }: Spread): string {
-  return `${numberText(median)} (${numberText(min)}-${numberText(max)})`;
-}
-
-/** Three digits: no more are measured. */
-function numberText(value: number): string {
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
-}
-
-/** A Markdown table whose columns line up as text; all but the first are right-aligned. */
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = header.map((title, column) =>
-    Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join(" | ")} |`;
-  const rule = widths.map((width, column) =>
-    column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
-  );
-  return [line(header), line(rule), ...rows.map(line)];
-}
-
-function paragraph(text: string): string[] {
-  return wrap(text, PAGE_COLUMNS);
-}
-
-function bullet(text: string): string[] {
-  return wrap(text, PAGE_COLUMNS - 2).map((line, index) => `${index === 0 ? "-" : " "} ${line}`);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
@@ -6,7 +6,17 @@ import { execa } from "execa";
 import * as z from "zod";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { AMOUNTS } from "./amounts.ts";
-import { type Spread, ratioSpreadOf, spreadOf } from "../agent/spread.ts";
+import {
+  KEYS,
+  type Measured,
+  type Measurement,
+  measuredOf,
+  measurementSchema,
+  medianText,
+  SHOWN,
+} from "../process-measurement.ts";
+import { ratioSpreadOf, spreadOf } from "../spread.ts";
+import { NAMES, RESULT, saveRun, type Side } from "./result.ts";
 
 /**
  * What a report by team and day on a month of a large organization costs beside DuckDB's plain sum of the same columns,
@@ -16,24 +26,6 @@ import { type Spread, ratioSpreadOf, spreadOf } from "../agent/spread.ts";
  * in every round.
  */
 
-const measurementSchema = z.strictObject({
-  wallMillis: z.number(),
-  cpuMillis: z.number(),
-  peakMemoryKiB: z.number(),
-});
-type Measurement = z.output<typeof measurementSchema>;
-type Side = "report" | "columns" | "exact" | "amounts" | "stream" | "dataframe";
-type Measured = Record<keyof Measurement, Spread>;
-
-const NAMES: Readonly<Record<Side, string>> = {
-  report: "report",
-  columns: "DuckDB, the same columns",
-  exact: "DuckDB, exact, more keys",
-  amounts: "DuckDB, amounts alone",
-  stream: "hyparquet, amounts alone",
-  dataframe: "polars, amounts alone",
-};
-
 const reportSchema = z.object({
   source: z.object({ lines: z.int(), bytes: z.int() }),
   currencies: z.tuple([
@@ -41,13 +33,7 @@ const reportSchema = z.object({
   ]),
 });
 
-/** A month's run replaces the one of as many lines. */
-const resultSchema = z.object({ runs: z.array(z.looseObject({ lines: z.int() })) });
-
-const SHOWN = { wallMillis: "wall", cpuMillis: "CPU", peakMemoryKiB: "memory" } as const;
-const KEYS = Object.keys(SHOWN) as (keyof Measurement)[];
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const RESULT = path.join(import.meta.dirname, "result.json");
 
 /** Of one program on a busy machine. */
 const LIMIT_MILLIS = 3_600_000;
@@ -97,29 +83,16 @@ async function measuredDataframe(python: string, { bill, out, scratch }: Task): 
 async function run(side: Side, task: Task, python: string): Promise<Measurement> {
   if (side === "dataframe") return await measuredDataframe(python, task);
   const { bill, out, scratch } = task;
+  const report = ["cli/bedplate.ts", "cost", "report", "--input", bill, "--format", "json", "--out", out];
   const programs: Readonly<Record<Exclude<Side, "dataframe">, readonly string[]>> = {
-    report: [
-      "cli/bedplate.ts",
-      "cost",
-      "report",
-      "--daily",
-      "--input",
-      bill,
-      "--format",
-      "json",
-      "--out",
-      out,
-    ],
+    report: [...report, "--daily"],
+    teams: report,
     columns: ["bench/cost/bare-sum.ts", bill, out, "columns"],
     exact: ["bench/cost/bare-sum.ts", bill, out, "exact"],
     amounts: ["bench/cost/bare-sum.ts", bill, out, "amounts"],
     stream: ["bench/cost/stream-sum.ts", bill, out],
   };
   return await measured(scratch, programs[side]);
-}
-
-function text(key: keyof Measurement, { median }: Spread): string {
-  return key === "peakMemoryKiB" ? `${Math.round(median / 1024)} MiB` : `${(median / 1000).toFixed(1)} s`;
 }
 
 function render(
@@ -131,7 +104,7 @@ function render(
 ): string {
   const rows = [...sides].map(([side, spreads]) => {
     const ratio = ratios.get(side);
-    const cells = KEYS.map((key) => `${SHOWN[key]} ${text(key, spreads[key])}`.padEnd(18));
+    const cells = KEYS.map((key) => `${SHOWN[key]} ${medianText(key, spreads[key])}`.padEnd(18));
     const times = ratio === undefined ? "" : `report's CPU is ${ratio.cpuMillis.median.toFixed(2)} times`;
     return `  ${NAMES[side].padEnd(26)}${cells.join("")}${times}`;
   });
@@ -167,6 +140,7 @@ async function bench({ rows, rounds, input, python, stream, save }: Options): Pr
     const sides: readonly Side[] = [
       "columns",
       "report",
+      "teams",
       "exact",
       "amounts",
       ...(stream ? (["stream"] as const) : []),
@@ -174,7 +148,7 @@ async function bench({ rows, rounds, input, python, stream, save }: Options): Pr
     ];
     const outOf = (side: Side): string => path.join(scratch, `${side}.out`);
     const measurements = new Map<Side, Measurement[]>(sides.map((side) => [side, []]));
-    const [loadAtStart] = loadavg();
+    const [loadAtStart = NaN] = loadavg();
     for (let round = 1; round <= rounds; round += 1) {
       for (const side of sides) {
         const taken = await run(side, { bill, out: outOf(side), scratch }, python ?? "");
@@ -182,23 +156,27 @@ async function bench({ rows, rounds, input, python, stream, save }: Options): Pr
         process.stderr.write(`round ${round} of ${rounds}: ${NAMES[side]}\n`);
       }
     }
-    const { source, currencies } = reportSchema.parse(JSON.parse(await readFile(outOf("report"), "utf8")));
+    const readReport = async (side: Side) =>
+      reportSchema.parse(JSON.parse(await readFile(outOf(side), "utf8")));
+    const { source, currencies } = await readReport("report");
     const billed = Number(currencies[0].balance.bill.billed);
     for (const side of sides.filter((one) => one !== "report")) {
-      const sum = Number(await readFile(outOf(side), "utf8"));
+      const sum = Number(
+        side === "teams"
+          ? (await readReport(side)).currencies[0].balance.bill.billed
+          : await readFile(outOf(side), "utf8"),
+      );
       if (Math.abs(billed - sum) > Math.abs(sum) * LARGEST_DIFFERENCE) {
         throw new Error(`The report is of ${billed} and ${NAMES[side]} of ${sum}: not the same lines`);
       }
     }
     const column = (side: Side, key: keyof Measurement) =>
       (measurements.get(side) ?? []).map((one) => one[key]);
-    const over = (spread: (key: keyof Measurement) => Spread) =>
-      Object.fromEntries(KEYS.map((key) => [key, spread(key)])) as Measured;
-    const spreads = new Map(sides.map((side) => [side, over((key) => spreadOf(column(side, key)))]));
+    const spreads = new Map(sides.map((side) => [side, measuredOf((key) => spreadOf(column(side, key)))]));
     const ratios = new Map(
       sides
         .filter((side) => side !== "report")
-        .map((side) => [side, over((key) => ratioSpreadOf(column("report", key), column(side, key)))]),
+        .map((side) => [side, measuredOf((key) => ratioSpreadOf(column("report", key), column(side, key)))]),
     );
     process.stdout.write(`${render(source.lines, source.bytes, rounds, spreads, ratios)}\n`);
     if (save !== true) return;
@@ -214,14 +192,11 @@ async function bench({ rows, rounds, input, python, stream, save }: Options): Pr
       lines: source.lines,
       bytes: source.bytes,
       rounds,
-      loadAverage: { atStart: loadAtStart, atEnd: loadavg()[0] },
+      loadAverage: { atStart: loadAtStart, atEnd: loadavg()[0] ?? NaN },
       sides: Object.fromEntries(spreads),
       reportToOther: Object.fromEntries(ratios),
     };
-    const { runs } = resultSchema.parse(JSON.parse(await readFile(RESULT, "utf8")));
-    const others = runs.filter((other) => other.lines !== kept.lines);
-    const all = [...others, kept].toSorted((a, b) => b.lines - a.lines);
-    await writeFile(RESULT, `${JSON.stringify({ runs: all }, null, 2)}\n`);
+    await saveRun(kept);
     process.stderr.write(`kept in ${path.relative(process.cwd(), RESULT)}\n`);
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -2,13 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import * as z from "zod";
 import type { EnvironmentInput } from "../../components/environment/environment-spec.ts";
 import { parseContract } from "../../host-tuning/profile/parse-contract.ts";
 import { answerAccountCalls } from "../../test/helpers/preview-environment.ts";
 import { type ProgramArgs, type ProgramRun, runProgram } from "../../test/helpers/program-host.ts";
-import { type Spread, ratioSpreadOf, spreadOf } from "../agent/spread.ts";
+import { KEYS, type Measurement, measuredOf, measurementSchema, SHOWN } from "../process-measurement.ts";
+import { ratioSpreadOf, spreadOf } from "../spread.ts";
 import { awsEnvironment, sshEnvironment } from "./environments.ts";
+import { type EnvironmentBench, RESULT, type Result, SIDES, type Side } from "./result.ts";
 
 /**
  * What an environment's program costs beside registering the same resources bare: the same types, names and inputs, one
@@ -16,33 +17,8 @@ import { awsEnvironment, sshEnvironment } from "./environments.ts";
  * another one first in each.
  */
 
-/**
- * Who is measured: the program of the environment; the SDKs' classes as Pulumi's host runs them; the same without the source
- * maps that the environment's program goes without too (stacks/index.ts); and the floor below, inputs without a class.
- */
-const SIDES = ["program", "bare", "bareWithoutSourceMaps", "inputsAlone"] as const;
-type Side = (typeof SIDES)[number];
-
-const measurementSchema = z.strictObject({
-  wallMillis: z.number(),
-  cpuMillis: z.number(),
-  peakMemoryKiB: z.number(),
-});
-type Measurement = z.output<typeof measurementSchema>;
-
 /** The registrations of a thousand hosts on a busy machine. */
 const LIMIT_MILLIS = 300_000;
-const SHOWN = { wallMillis: "wall", cpuMillis: "CPU", peakMemoryKiB: "memory" } as const;
-
-type Spreads = Readonly<Record<keyof Measurement, Spread>>;
-
-interface Result extends Readonly<Record<Side, Spreads>> {
-  readonly environment: string;
-  readonly resources: number;
-  readonly rounds: number;
-  /** Program over each of the others, round by round. */
-  readonly ratioTo: Readonly<Record<Exclude<Side, "program">, Spreads>>;
-}
 
 interface Options {
   readonly hosts: readonly number[];
@@ -50,8 +26,6 @@ interface Options {
   readonly rounds: number;
   readonly save?: boolean;
 }
-
-const RESULT = path.join(import.meta.dirname, "result.json");
 
 async function measured(
   folder: string,
@@ -115,14 +89,9 @@ async function compare(folder: string, environment: EnvironmentInput, rounds: nu
     process.stderr.write(`${environment.name}: round ${round + 1} of ${rounds}\n`);
   }
   const column = (side: Side, key: keyof Measurement) => taken.map((round) => round[side][key]);
-  const spreads = (spread: (key: keyof Measurement) => Spread): Spreads => ({
-    wallMillis: spread("wallMillis"),
-    cpuMillis: spread("cpuMillis"),
-    peakMemoryKiB: spread("peakMemoryKiB"),
-  });
-  const of = (side: Side) => spreads((key) => spreadOf(column(side, key)));
+  const of = (side: Side) => measuredOf((key) => spreadOf(column(side, key)));
   const programTo = (side: Side) =>
-    spreads((key) => ratioSpreadOf(column("program", key), column(side, key)));
+    measuredOf((key) => ratioSpreadOf(column("program", key), column(side, key)));
   return {
     environment: environment.name,
     resources: resources.length,
@@ -144,7 +113,7 @@ function render(results: readonly Result[]): string {
     .flatMap(({ environment, resources, rounds, program, ratioTo }) => [
       `${environment}: ${resources} resources, median of ${rounds} rounds, times that of`,
       `${" ".repeat(24)}bare               without source maps  inputs alone`,
-      ...(Object.keys(SHOWN) as (keyof Measurement)[]).map((key) => {
+      ...KEYS.map((key) => {
         const taken =
           key === "peakMemoryKiB"
             ? `${(program[key].median / 1024).toFixed(0)} MiB`
@@ -161,7 +130,7 @@ function render(results: readonly Result[]): string {
 
 async function bench({ hosts, pools, rounds, save }: Options): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), "bedplate-bench-environments-"));
-  const loadBefore = loadavg()[0];
+  const [loadBefore = NaN] = loadavg();
   try {
     const results: Result[] = [];
     for (const environment of [...hosts.map(sshEnvironment), ...pools.map(awsEnvironment)]) {
@@ -173,9 +142,9 @@ async function bench({ hosts, pools, rounds, save }: Options): Promise<void> {
       node: process.version,
       logicalCpus: cpus().length,
       cpuModel: cpus()[0]?.model ?? null,
-      load: { before: loadBefore, after: loadavg()[0] },
+      load: { before: loadBefore, after: loadavg()[0] ?? NaN },
     };
-    const kept = { measuredAt: new Date().toISOString().slice(0, 10), machine, results };
+    const kept: EnvironmentBench = { measuredAt: new Date().toISOString().slice(0, 10), machine, results };
     await writeFile(RESULT, `${JSON.stringify(kept, null, 2)}\n`);
     process.stderr.write(`kept in ${path.relative(process.cwd(), RESULT)}\n`);
   } finally {
