@@ -78,7 +78,12 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
         ]),
       ),
     ]),
-  "splices two files": (text, random) => text.slice(0, random(text.length)) + text.slice(random(text.length)),
+  "splices two files": (text, random) => {
+    // Half of them between two lines: what is left there is a bill.
+    const isBetween = random(2) === 0;
+    const cut = (at: number): number => (isBetween ? text.indexOf("\n", at) + 1 : at);
+    return text.slice(0, cut(random(text.length))) + text.slice(cut(random(text.length)));
+  },
   "swaps the delimiter": (text, random) => replaceLine(text, random, (line) => [line.replaceAll(",", ";")]),
 };
 
