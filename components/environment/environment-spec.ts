@@ -7,6 +7,7 @@ import { serviceAuthorizationSchema } from "../service/service-authorization.ts"
 import { serviceSettingsSchema } from "../user-data/service-unit.ts";
 import { clusterFaults } from "./cluster-faults.ts";
 import { describeTarget, sshHostSchema, sshLoginSchema, sshTargetSchema } from "../hosts/ssh/ssh-target.ts";
+import { scheduleSchema } from "./schedule.ts";
 
 const dnsLabel = z
   .string()
@@ -209,66 +210,6 @@ export const serviceSpecSchema = z.strictObject({
   kubernetes: kubernetesServiceSchema.optional(),
 });
 
-const hourOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "a time of day as in 07:30");
-
-/** Days of a week on which hosts run, as cron names them, with how many they are. */
-const DAYS = { "MON-FRI": 5, "MON-SAT": 6, "SUN-SAT": 7 } as const;
-const WEEKS_PER_MONTH = 730 / (24 * 7);
-
-/** When hosts run. Outside of it there are none, and none is paid for. */
-export const runningHoursSchema = z
-  .strictObject({
-    days: z.enum(["MON-FRI", "MON-SAT", "SUN-SAT"]).default("MON-FRI"),
-    from: hourOfDay,
-    to: hourOfDay,
-    timeZone: z
-      .string()
-      .refine(isTimeZone, "a time zone of the IANA database as in Europe/Berlin")
-      .default("Etc/UTC"),
-  })
-  .refine(({ from, to }) => from < to, { path: ["to"], error: "is not after from, on the same day" });
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
-  } catch {
-    return false;
-  }
-}
-
-function minutesOf(time: string): number {
-  const [hours = 0, minutes = 0] = time.split(":").map(Number);
-  return hours * 60 + minutes;
-}
-
-/** Hours a month of running hours, in an average month of 730. */
-function hoursOf({ days, from, to }: z.output<typeof runningHoursSchema>): number {
-  return Math.round(((minutesOf(to) - minutesOf(from)) / 60) * DAYS[days] * WEEKS_PER_MONTH);
-}
-
-const scheduleSchema = z
-  .strictObject({
-    running: runningHoursSchema.optional(),
-    hoursPerMonth: z
-      .number()
-      .min(1)
-      .max(744)
-      .optional()
-      .describe("For the estimate; follows from running where that is set, else 730"),
-  })
-  .superRefine((schedule, context) => {
-    if (schedule.running === undefined || schedule.hoursPerMonth === undefined) return;
-    context.addIssue({
-      code: "custom",
-      path: ["hoursPerMonth"],
-      message: `follows from running (${hoursOf(schedule.running)}): leave it out`,
-    });
-  })
-  .transform(({ running, hoursPerMonth }) => ({
-    ...(running === undefined ? {} : { running }),
-    hoursPerMonth: hoursPerMonth ?? (running === undefined ? 730 : hoursOf(running)),
-  }));
-
 /**
  * Environment: one file per environment, the only input of a stack. Says where, what hosts, which service, and who pays.
  */
@@ -403,7 +344,6 @@ export type HostNeeds = z.output<typeof hostNeedsSchema>;
 export type HostPool = z.output<typeof hostPoolSchema>;
 export type AwsPool = z.output<typeof awsPoolSchema>;
 export type RootVolume = z.output<typeof rootVolumeSchema>;
-export type RunningHours = z.output<typeof runningHoursSchema>;
 export type LocalPool = z.output<typeof localPoolSchema>;
 export type Metal3Pool = z.output<typeof metal3PoolSchema>;
 export type SshPool = z.output<typeof sshPoolSchema>;

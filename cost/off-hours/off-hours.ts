@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { runningHoursSchema } from "../../components/environment/environment-spec.ts";
+import { runningHoursSchema } from "../../components/environment/schedule.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
 
 const money = z.string().regex(/^-?\d+(\.\d+)?$/, "a decimal amount");

@@ -1,4 +1,5 @@
-import { environmentSchema, type RunningHours } from "../../components/environment/environment-spec.ts";
+import { environmentSchema } from "../../components/environment/environment-spec.ts";
+import type { RunningHours } from "../../components/environment/schedule.ts";
 import type { HourOfCalls } from "./read-hourly-calls.ts";
 
 /** The same hour of a week has to be quiet this often before it is called so. Our choice. */

@@ -1,4 +1,4 @@
-import type { RunningHours } from "../../components/environment/environment-spec.ts";
+import type { RunningHours } from "../../components/environment/schedule.ts";
 import { csvLine } from "../report/render-csv.ts";
 import { cellText, renderColumns, wrapText } from "../report/render-table.ts";
 import type { OffHours } from "./off-hours.ts";

@@ -1,5 +1,6 @@
 import path from "node:path";
-import { type Environment, runningHoursSchema } from "../../components/environment/environment-spec.ts";
+import { type Environment } from "../../components/environment/environment-spec.ts";
+import { runningHoursSchema } from "../../components/environment/schedule.ts";
 import { InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { loadCatalogue } from "../catalogue/catalogue.ts";

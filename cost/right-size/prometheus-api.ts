@@ -1,3 +1,4 @@
+import { isLoopback } from "../loopback.ts";
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { InputError, messageOf } from "../../host-tuning/errors.ts";
@@ -45,10 +46,6 @@ export interface PrometheusApi {
   /** The address, without what it may hold of credentials. */
   readonly source: string;
   queryRange(query: RangeQuery): Promise<RangeAnswer>;
-}
-
-function isLoopback(hostname: string): boolean {
-  return ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
 }
 
 async function readToken(file: string, url: URL): Promise<string> {

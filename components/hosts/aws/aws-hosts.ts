@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { AwsPool, Environment, RunningHours } from "../../environment/environment-spec.ts";
+import type { AwsPool, Environment } from "../../environment/environment-spec.ts";
+import type { RunningHours } from "../../environment/schedule.ts";
 import { autoScalingTags } from "../../tags/owner-tags.ts";
 import type { Hosts } from "../hosts.ts";
 import type { AwsAccount } from "./aws-account.ts";

@@ -1,5 +1,6 @@
 import { userInfo } from "node:os";
 import { type Fault, InputError } from "../../../host-tuning/errors.ts";
+import { isLoopback } from "../../loopback.ts";
 
 /** A table of a Trino cluster. */
 export interface TrinoAddress {
@@ -28,10 +29,6 @@ export type TableAddress = TrinoAddress | AthenaAddress;
 /** Whether an input is a table that is read where it is. */
 export function isTableAddress(input: string): boolean {
   return /^(?:trino|athena):/i.test(input);
-}
-
-export function isLoopback(hostname: string): boolean {
-  return ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
 }
 
 const SPELLINGS = {

@@ -4,7 +4,8 @@ import { InputError, messageOf } from "../../../host-tuning/errors.ts";
 import { errnoText } from "../../../host-tuning/sys/errno.ts";
 import type { Row } from "../bill-database.ts";
 import { type QueryEngine, QueryError, QUERY_LIMIT_MILLIS, wait } from "./query-engine.ts";
-import { isLoopback, type TrinoAddress } from "./table-address.ts";
+import { isLoopback } from "../../loopback.ts";
+import type { TrinoAddress } from "./table-address.ts";
 
 /** Trino answers within seconds, with or without rows; a proxy in between may take its time. */
 const ANSWER_LIMIT_MILLIS = 60_000;
