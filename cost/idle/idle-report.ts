@@ -4,25 +4,42 @@ import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
 const exactMoney = z.string().regex(/^-?\d+(\.\d+)?$/, "a decimal amount");
 const roundedMoney = exactMoney.describe("In the currency's smallest unit (cents)");
 
-/** What can be found to be paid for and not used. */
-export const FINDING_KINDS = [
-  "idle-address",
-  "unused-load-balancer",
-  "unused-nat-gateway",
-  "unused-endpoint",
-  "unattached-volume",
-  "idle-host",
+/** What can be found to be paid for and not used, as a person reads it. */
+export const KIND_TEXT = {
+  "idle-address": "idle address",
+  "unused-load-balancer": "load balancer",
+  "unused-nat-gateway": "NAT gateway",
+  "unused-endpoint": "VPC endpoint",
+  "stopped-database": "stopped database",
+  "unattached-volume": "volume",
+  "idle-snapshot": "snapshot",
+  "idle-host": "host",
+  "unused-environment": "unused environment",
+  "expired-environment": "expired environment",
+} as const;
+
+export type FindingKind = keyof typeof KIND_TEXT;
+
+/** Kinds whose cost is that of resources which may be findings too. */
+export const WHOLE_ENVIRONMENTS = [
   "unused-environment",
   "expired-environment",
-] as const;
+] as const satisfies readonly FindingKind[];
+
+export function isWholeEnvironment(kind: FindingKind): boolean {
+  return WHOLE_ENVIRONMENTS.some((whole) => whole === kind);
+}
 
 export const findingSchema = z.strictObject({
-  kind: z.enum(FINDING_KINDS),
+  kind: z.enum(Object.keys(KIND_TEXT) as FindingKind[]),
   resource: z.string().describe("Its id in the bill; the name of an environment"),
   account: z.string().nullable(),
   region: z.string().nullable(),
   team: z.string().nullable().describe("By the owners file or the tag team; null where neither says"),
   environment: z.string().nullable(),
+  since: z.iso
+    .date()
+    .describe("Day since when it is unused as far as is known; where the bill begins then, it may be longer"),
   charges: z
     .strictObject({ first: z.iso.date(), last: z.iso.date(), lines: z.int().min(0) })
     .describe("Days of the bill on which it was charged"),
@@ -47,12 +64,23 @@ export const idleReportSchema = z
     lastCharge: z.iso.datetime().describe("Where the bill's usage ends"),
     findings: z.array(findingSchema).describe("The dearest first"),
     currencies: z.array(
-      z.strictObject({ currency: z.string(), perMonth: exactMoney, perMonthRounded: roundedMoney }),
+      z.strictObject({
+        currency: z.string(),
+        perMonth: exactMoney,
+        perMonthRounded: roundedMoney,
+        cost: z
+          .strictObject({ billed: exactMoney, effective: exactMoney, lines: z.int().min(0) })
+          .describe("What the findings' lines of this bill add up to, each line once; without environments"),
+        bill: z
+          .strictObject({ billed: exactMoney, effective: exactMoney })
+          .describe("What all lines of the month add up to"),
+      }),
     ),
     notes: z.array(z.string()),
   })
-  .describe("Volumes, addresses, load balancers, hosts and environments that are paid for and not used");
+  .describe(
+    "Volumes, snapshots, databases, addresses, load balancers, hosts and environments that are paid for and not used",
+  );
 
 export type IdleReport = z.output<typeof idleReportSchema>;
 export type Finding = z.output<typeof findingSchema>;
-export type FindingKind = Finding["kind"];

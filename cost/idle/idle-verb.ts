@@ -30,8 +30,10 @@ export function addIdleVerb(cost: Command, parts: EnvironmentParts): void {
       "after",
       `
 Found in a bill: addresses that AWS charges as idle, load balancers, NAT gateways and VPC endpoints that are charged
-by the hour and for no use, volumes beside which no instance runs. With --env: environments past the day that their
-file names in expires. With --usage: environments without tool calls, hosts whose CPUs were never busy.
+by the hour and for no use, volumes beside which no instance runs, snapshots that are old or whose volume is gone,
+databases (RDS) with storage and few or no instance hours. With --env: environments past the day that their file names
+in expires. With --usage: environments without tool calls, hosts whose CPUs were never busy. A bill with earlier months
+in it says since when.
 
 Examples:
   $ bedplate cost idle --input cur/ --month 2026-07 --owners owners.yaml

@@ -7,41 +7,9 @@ import { checkBill } from "../report/check-bill.ts";
 import { openBill } from "../report/read-bill.ts";
 import { oneBillingMonth, readTagKeys } from "../report/split-bill.ts";
 import { spellingsOf } from "../report/tag-spelling.ts";
-import { BILL_SIGNS, INSTANCE, signSql, VOLUME } from "./bill-signs.ts";
-
-const decimalText = z.string().regex(/^-?\d+(\.\d+)?$/);
-const timeText = z.string().regex(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
-
-const chargedSchema = z.object({
-  currency: z.string(),
-  resource: z.string(),
-  account: z.string().nullable(),
-  region: z.string().nullable(),
-  team: z.string().nullable(),
-  service: z.string().nullable(),
-  environment: z.string().nullable(),
-  /** What it is: a kind of BILL_SIGNS, `volume` or `instance`. */
-  role: z.string(),
-  /** Lines that say that it was used. */
-  use_lines: z.coerce.number().int(),
-  lines: z.coerce.number().int(),
-  first: timeText,
-  last: timeText,
-  billed: decimalText,
-  effective: decimalText,
-});
-
-/** A resource of the bill of a kind that may be unused, with all that it was charged. */
-export type ChargedResource = z.output<typeof chargedSchema>;
-
-export interface Charges {
-  readonly source: { readonly name: string; readonly sha256: string };
-  readonly month: string;
-  /** Where the bill's usage begins and ends, `2026-07-31 23:00:00`. */
-  readonly first: string;
-  readonly last: string;
-  readonly resources: readonly ChargedResource[];
-}
+import { billTotalSchema, chargedSchema, type Charges, spanSchema } from "./charges.ts";
+import { ROLES } from "./finders/index.ts";
+import { type ChargedRole, signSql } from "./sign.ts";
 
 function tagSql(key: string, tagKeys: readonly string[]): string {
   const values = spellingsOf(key, tagKeys).map(
@@ -50,48 +18,82 @@ function tagSql(key: string, tagKeys: readonly string[]): string {
   return `coalesce(${[...values, "cast(null as varchar)", "cast(null as varchar)"].join(", ")})`;
 }
 
-/** Every resource with charges that say what it is, and those charges. Pods' parts of an instance are its own. */
+/** A charge that AWS writes for a use of 0 is of 0, and no use but where a free one counts. */
+function useSql({ use, isUsedAtNoCost }: ChargedRole): string | undefined {
+  if (use === undefined) return undefined;
+  if (isUsedAtNoCost === true) return signSql(use);
+  return `(${signSql(use)}) and (cast(EffectiveCost as DECIMAL(38,12)) <> 0 or cast(BilledCost as DECIMAL(38,12)) <> 0)`;
+}
+
+/** Every resource with charges that say what it is, with those charges. Pods' parts of an instance are its own. */
 function chargesSql(month: string, tagKeys: readonly string[]): string {
-  const roles = [
-    ...BILL_SIGNS.map(({ kind, being }) => `when ${signSql(being)} then ${sqlText(kind)}`),
-    `when ${signSql(INSTANCE)} then 'instance'`,
-    `when ${signSql(VOLUME)} then 'volume'`,
-  ];
-  // A charge of 0 is the line that AWS writes for a use of 0.
-  const uses = BILL_SIGNS.flatMap(({ use }) => (use === undefined ? [] : [`(${signSql(use)})`]));
+  const uses = ROLES.flatMap((role) => {
+    const sql = useSql(role);
+    return sql === undefined ? [] : [`when ${sql} then ${sqlText(role.name)}`];
+  });
+  // What says that something is used says nothing of what is there: an hour of a database is none of an instance.
+  const useSigns = ROLES.flatMap(({ use }) => (use === undefined ? [] : [`(${signSql(use)})`]));
+  const roles = ROLES.map(({ name, being }) => `when ${signSql(being)} then ${sqlText(name)}`);
+  const tag = (key: string): string => `max(${tagSql(key, tagKeys)}) filter (where is_of_month) as ${key}`;
+  const sum = (column: string): string =>
+    `cast(sum(cast(${column} as DECIMAL(38,12))) filter (where is_of_month) as varchar)`;
   return `with line as (
     select
       *,
-      cast(json_parse(Tags) as map(varchar, varchar)) as owner_tags,
-      case ${roles.join(" ")} end as line_role,
-      (${uses.join(" or ")})
-        and (cast(EffectiveCost as DECIMAL(38,12)) <> 0 or cast(BilledCost as DECIMAL(38,12)) <> 0) as is_use
+      substr(BillingPeriodStart, 1, 7) = ${sqlText(month)} as is_of_month,
+      utc(ChargePeriodStart) as starts_at,
+      utc(ChargePeriodEnd) as ends_at,
+      case ${uses.join(" ")} end as use_of,
+      case when ${useSigns.join(" or ")} then null ${roles.join(" ")} end as line_role
     from bill
-    where substr(BillingPeriodStart, 1, 7) = ${sqlText(month)}
+    where substr(BillingPeriodStart, 1, 7) <= ${sqlText(month)}
       and ResourceId is not null and x_SplitPart is null and ChargeCategory = 'Usage'
+  ),
+  use_period as (
+    select BillingCurrency, ResourceId, use_of, starts_at, ends_at, bool_or(is_of_month) as is_of_month
+    from line where use_of is not null group by 1, 2, 3, 4, 5
+  ),
+  used as (
+    select
+      BillingCurrency, ResourceId, use_of,
+      count(*) filter (where is_of_month) as use_periods,
+      coalesce(sum(date_diff('hour', starts_at, ends_at)) filter (where is_of_month), 0) as use_hours,
+      max(ends_at) as last_use
+    from use_period group by 1, 2, 3
+  ),
+  charged as (
+    select
+      BillingCurrency,
+      ResourceId,
+      line_role,
+      max(SubAccountId) filter (where is_of_month) as account,
+      max(RegionId) filter (where is_of_month) as region,
+      ${["team", "service", "environment"].map(tag).join(", ")},
+      count(*) filter (where is_of_month) as lines,
+      min(starts_at) filter (where is_of_month) as first,
+      max(ends_at) filter (where is_of_month) as last,
+      ${sum("BilledCost")} as billed,
+      ${sum("EffectiveCost")} as effective,
+      min(starts_at) as seen
+    from (select *, cast(json_parse(Tags) as map(varchar, varchar)) as owner_tags from line where line_role is not null)
+    group by BillingCurrency, ResourceId, line_role
+    having count(*) filter (where is_of_month) > 0
   )
   select
-    BillingCurrency as currency,
-    ResourceId as resource,
-    max(SubAccountId) as account,
-    max(RegionId) as region,
-    max(${tagSql("team", tagKeys)}) as team,
-    max(${tagSql("service", tagKeys)}) as service,
-    max(${tagSql("environment", tagKeys)}) as environment,
-    min(line_role) as role,
-    count(*) filter (where is_use) as use_lines,
-    count(line_role) as lines,
-    cast(min(utc(ChargePeriodStart)) filter (where line_role is not null) as varchar) as first,
-    cast(max(utc(ChargePeriodEnd)) filter (where line_role is not null) as varchar) as last,
-    cast(sum(cast(BilledCost as DECIMAL(38,12))) filter (where line_role is not null) as varchar) as billed,
-    cast(sum(cast(EffectiveCost as DECIMAL(38,12))) filter (where line_role is not null) as varchar) as effective
-  from line
-  group by BillingCurrency, ResourceId
-  having min(line_role) is not null
-  order by currency, resource`;
+    c.BillingCurrency as currency, c.ResourceId as resource, account, region, team, service, environment,
+    line_role as role, lines, billed, effective,
+    cast(first as varchar) as first, cast(last as varchar) as last, cast(seen as varchar) as seen,
+    coalesce(use_periods, 0) as use_periods, coalesce(use_hours, 0) as use_hours, cast(last_use as varchar) as last_use
+  from charged c
+  left join used u on u.BillingCurrency = c.BillingCurrency and u.ResourceId = c.ResourceId and u.use_of = c.line_role
+  order by currency, resource, role`;
 }
 
-const spanSchema = z.array(z.object({ first: timeText.nullable(), last: timeText.nullable() })).length(1);
+function totalsSql(month: string): string {
+  const sum = (column: string): string => `cast(sum(cast(${column} as DECIMAL(38,12))) as varchar)`;
+  return `select BillingCurrency as currency, ${sum("BilledCost")} as billed, ${sum("EffectiveCost")} as effective
+    from bill where substr(BillingPeriodStart, 1, 7) = ${sqlText(month)} group by 1 order by 1`;
+}
 
 /**
  * Where a month's usage begins and ends. A month under way has fees that run to its end already, so lines of a day at most
@@ -119,6 +121,7 @@ async function readFrom(database: BillDatabase, bill: Bill, month: string | unde
     month: wanted,
     first: span.first,
     last: span.last,
+    bill: z.array(billTotalSchema).parse(await database.rows(totalsSql(wanted))),
     resources: z.array(chargedSchema).parse(await database.rows(chargesSql(wanted, tagKeys))),
   };
 }

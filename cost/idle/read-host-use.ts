@@ -1,5 +1,5 @@
 import type { PrometheusApi } from "../right-size/prometheus-api.ts";
-import type { HostUse } from "./find-idle.ts";
+import type { HostUse } from "./finder.ts";
 
 const DAY_SECONDS = 86_400;
 

@@ -1,18 +1,6 @@
 import { csvLine, foreignText } from "../report/render-csv.ts";
 import { cellText, renderColumns, wrapText } from "../report/render-table.ts";
-import type { FindingKind, IdleReport } from "./idle-report.ts";
-
-/** What a person reads a kind as. */
-export const KIND_TEXT: Readonly<Record<FindingKind, string>> = {
-  "idle-address": "idle address",
-  "unused-load-balancer": "load balancer",
-  "unused-nat-gateway": "NAT gateway",
-  "unused-endpoint": "VPC endpoint",
-  "unattached-volume": "volume",
-  "idle-host": "host",
-  "unused-environment": "unused environment",
-  "expired-environment": "expired environment",
-};
+import { type IdleReport, KIND_TEXT } from "./idle-report.ts";
 
 /** The last part of an ARN: what a console shows. */
 export function shortResource(resource: string): string {
@@ -38,7 +26,7 @@ export function renderIdleTable({
   ]);
   const details = findings.flatMap((one) => [
     "",
-    cellText(`${KIND_TEXT[one.kind]} ${one.resource}`, 100),
+    cellText(`${KIND_TEXT[one.kind]} ${one.resource}`, 82) + `, since ${one.since}`,
     ...one.evidence.map((sentence) => `  ${wrapText(cellText(sentence, 400), "  ")}`),
     `  ${wrapText(`to do: ${one.action}`, "  ")}`,
   ]);
@@ -53,8 +41,11 @@ export function renderIdleTable({
             [["what", "resource", "region", "team", "confidence", "per month"], ...rows],
             ["left", "left", "left", "left", "left", "right"],
           ),
-          ...currencies.map(
-            ({ currency, perMonthRounded }) => `Resources together: ${perMonthRounded} ${currency} a month`,
+          ...currencies.map(({ currency, perMonthRounded, cost, bill }) =>
+            wrapText(
+              `Resources together: ${perMonthRounded} ${currency} a month; in this bill ${cost.effective} of ${bill.effective}, ${cost.lines} ${cost.lines === 1 ? "line" : "lines"}`,
+              "  ",
+            ),
           ),
           ...details,
         ]),
@@ -65,7 +56,7 @@ export function renderIdleTable({
 }
 
 const HEADER =
-  "kind,resource,account,region,team,environment,first_day,last_day,lines,billed,effective,per_month,per_month_rounded,currency,confidence,evidence,action".split(
+  "kind,resource,account,region,team,environment,since,first_day,last_day,lines,billed,effective,per_month,per_month_rounded,currency,confidence,evidence,action".split(
     ",",
   );
 
@@ -79,6 +70,7 @@ export function renderIdleCsv({ findings }: IdleReport): string {
       one.region ?? "",
       foreignText(one.team ?? ""),
       foreignText(one.environment ?? ""),
+      one.since,
       one.charges.first,
       one.charges.last,
       String(one.charges.lines),

@@ -12,7 +12,8 @@ import { checkedMonth, writeOut } from "../report/run-report.ts";
 import { openPrometheus } from "../right-size/prometheus-api.ts";
 import { DEFAULT_HISTOGRAM, matchersOf, readToolCalls } from "../unit-cost/read-tool-calls.ts";
 import { currencyOf, rowsOfEnvironment } from "../variance/build-cost-variance.ts";
-import { findIdle, type WatchedEnvironment } from "./find-idle.ts";
+import { findIdle } from "./find-idle.ts";
+import type { WatchedEnvironment } from "./finder.ts";
 import type { IdleReport } from "./idle-report.ts";
 import { readCharges } from "./read-charges.ts";
 import { readHostUse } from "./read-host-use.ts";
@@ -111,7 +112,7 @@ export async function runIdle(
     owners: owners?.data,
     environments: watched,
     today,
-    busiestShares: api === undefined ? new Map() : await readHostUse(api, days),
+    hostUses: api === undefined ? new Map() : await readHostUse(api, days),
   });
   await writeOut(RENDERERS[options.format](idle), options.out);
   return EXIT_CODE.asWanted;

@@ -1,5 +1,4 @@
-import type { IdleReport } from "../../idle/idle-report.ts";
-import { KIND_TEXT } from "../../idle/render-idle.ts";
+import { type IdleReport, KIND_TEXT } from "../../idle/idle-report.ts";
 import type { CurrencyReport } from "../cost-report.ts";
 import { html, type Html, NOTHING } from "./html.ts";
 import { amountText, type Column, number, table } from "./table.ts";
@@ -21,7 +20,7 @@ export function unused(idle: IdleReport | undefined, { currency }: CurrencyRepor
         <td class="words">${one.team ?? "no team"}</td>
         <td class="short">${one.confidence}</td>
         <td class="number">${amountText(one.perMonthRounded)}</td>
-        <td class="prose">${one.evidence.join("; ")}. To do: ${one.action}.</td>
+        <td class="prose">Since ${one.since}: ${one.evidence.join("; ")}. To do: ${one.action}.</td>
       </tr>`,
   );
   const columns: readonly Column[] = [

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { parse as parseCsv } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
-import { BILL_SIGNS } from "../../../cost/idle/bill-signs.ts";
+import { FINDERS } from "../../../cost/idle/finders/index.ts";
 import { type IdleReport, idleReportSchema } from "../../../cost/idle/idle-report.ts";
 import { describeWith } from "../../helpers/needs.ts";
 import { PROMETHEUS, startPrometheus } from "../../helpers/prometheus-history.ts";
@@ -34,7 +34,7 @@ interface Charge {
   readonly account?: string;
   readonly region?: string;
   readonly tags?: Readonly<Record<string, string>>;
-  /** Days of July, the second one not counted. */
+  /** Days of July, the second one not counted; before 1 they are of an earlier month, and billed with it. */
   readonly from?: number;
   readonly until?: number;
 }
@@ -55,8 +55,8 @@ function cur(charges: readonly Charge[]): string {
       from = 1,
       until = 32,
     }) => [
-      day(1),
-      day(32),
+      `${day(from).slice(0, 7)}-01 00:00:00`,
+      from < 1 ? day(1) : day(32),
       "USD",
       "Usage",
       "AmazonEC2",
@@ -135,10 +135,13 @@ describe("bedplate cost idle", () => {
   });
 
   it("reads the same out of a FOCUS bill's descriptions", async () => {
+    const storage = "$0.115 per GB-month of provisioned GP3 storage running PostgreSQL";
     const descriptions = [
       "$0.005 per Idle public IPv4 address per hour",
       "$0.0225 per Application LoadBalancer-hour (or partial hour)",
       "$0.045 per NAT Gateway Hour",
+      "$0.05 per GB-Month of snapshot data stored - US East (Northern Virginia)",
+      storage,
     ];
     const rows = descriptions.map((ChargeDescription, index) =>
       focusRow({
@@ -149,10 +152,23 @@ describe("bedplate cost idle", () => {
         ChargePeriodEnd: "2026-07-04 00:00:00",
       }),
     );
-    const outcome = await run(focusCsv(rows), "--json");
+    // An hour of a database is no hour of an instance, and its storage no volume of one.
+    const running = ["$0.25 per RDS db.r6g.large Single-AZ instance hour running MySQL", storage].map(
+      (ChargeDescription) =>
+        focusRow({
+          ChargeDescription,
+          ResourceId: "db",
+          BilledCost: "1",
+          EffectiveCost: "1",
+          ChargePeriodEnd: "2026-07-04 00:00:00",
+        }),
+    );
+    const outcome = await run(focusCsv([...rows, ...running]), "--json");
     const report = idleReportSchema.parse(JSON.parse(outcome.stdout));
     expect(report.findings.map(({ kind }) => kind).toSorted()).toEqual([
       "idle-address",
+      "idle-snapshot",
+      "stopped-database",
       "unused-load-balancer",
       "unused-nat-gateway",
     ]);
@@ -184,6 +200,164 @@ describe("bedplate cost idle", () => {
     expect(report.findings.find(({ resource }) => resource === "vol-after")?.evidence[0]).toContain(
       "ends at 2026-07-20 00:00 UTC",
     );
+  });
+
+  it("finds snapshots that no volume is charged beside, that are old, or of an environment without volumes", async () => {
+    const snapshot = (resource: string, fields: Partial<Charge> = {}): Charge => ({
+      resource: `arn:aws:ec2:us-east-1:111:snapshot/${resource}`,
+      usageType: "EBS:SnapshotUsage",
+      ...fields,
+    });
+    const prod = { tags: { user_environment: "prod" } };
+    const report = await idle(
+      [
+        INSTANCE,
+        { resource: "vol-1", usageType: "EBS:VolumeUsage.gp3", ...prod },
+        snapshot("snap-beside", prod),
+        snapshot("snap-untagged"),
+        snapshot("snap-dev", { tags: { user_environment: "Dev" } }),
+        snapshot("snap-alone", { region: "eu-central-1", cost: "7.44" }),
+        snapshot("snap-archived", { region: "eu-central-1", usageType: "EBS:SnapshotArchiveStorage" }),
+        snapshot("snap-old", { from: -62, until: 1 }),
+        snapshot("snap-old"),
+        snapshot("snap-older-month", { from: -62, until: 1 }),
+      ],
+      "--month",
+      "2026-07",
+    );
+    expect(
+      report.findings.map(({ kind, resource, confidence, since, evidence }) => [
+        kind,
+        resource.split("/")[1],
+        confidence,
+        since,
+        evidence[0],
+      ]),
+    ).toEqual([
+      [
+        "idle-snapshot",
+        "snap-alone",
+        "medium",
+        "2026-07-01",
+        "no volume of account 111, region eu-central-1 has a charge in the month: the one that it is of is gone or elsewhere",
+      ],
+      [
+        "idle-snapshot",
+        "snap-dev",
+        "low",
+        "2026-07-01",
+        "no volume tagged Dev has a charge in account 111, region us-east-1; others there have",
+      ],
+      [
+        "idle-snapshot",
+        "snap-old",
+        "medium",
+        "2026-04-29",
+        "it is charged since 2026-04-29 at least, 94 days",
+      ],
+    ]);
+    expect(report.notes.join("\n")).toContain("a bill names no snapshot's volume");
+  });
+
+  it("finds databases that are charged for storage and for few or no instance hours, free hours counted", async () => {
+    const storage = (name: string, fields: Partial<Charge> = {}): Charge => ({
+      resource: `arn:aws:rds:us-east-1:111:db:${name}`,
+      usageType: "RDS:GP3-Storage",
+      cost: "14.88",
+      ...fields,
+    });
+    const hours = (name: string, fields: Partial<Charge> = {}): Charge =>
+      storage(name, { usageType: "InstanceUsage:db.r6g.large", cost: "5", ...fields });
+    const report = await idle([
+      storage("stopped", { usageType: "EUC1-RDS:Multi-AZ-GP2-Storage" }),
+      storage("stopped", { usageType: "RDS:GP3-PIOPS", cost: "3.72" }),
+      storage("stopped", { usageType: "RDS:ChargedBackupUsage", cost: "9" }),
+      storage("mostly"),
+      hours("mostly", { from: 3, until: 5 }),
+      hours("mostly", { from: 5, until: 6, usageType: "Multi-AZUsage:db.r6g.large" }),
+      storage("nightly"),
+      hours("nightly", { from: 1, until: 9 }),
+      storage("free"),
+      hours("free", { cost: "0" }),
+      storage("running"),
+      hours("running"),
+      // Twice the hours of one day are no two days.
+      storage("one-day"),
+      ...Array.from({ length: 9 }, () => hours("one-day", { from: 7, until: 8 })),
+      { ...storage("cluster"), resource: "arn:aws:rds:us-east-1:111:cluster:aurora" },
+    ]);
+    expect(report.findings.map((one) => [one.kind, one.resource.split(":").at(-1), one.confidence])).toEqual([
+      ["stopped-database", "stopped", "high"],
+      ["stopped-database", "mostly", "medium"],
+      ["stopped-database", "one-day", "medium"],
+    ]);
+    expect(report.findings[0]).toMatchObject({
+      since: "2026-07-01",
+      charges: { lines: 2 },
+      cost: { billed: "18.6", effective: "18.6" },
+      perMonthRounded: "18.25",
+    });
+    expect(report.findings[1]).toMatchObject({
+      since: "2026-07-06",
+      evidence: [
+        "its storage is charged for 744 hours, and instance hours for 72 of them",
+        "its last instance hours in the bill end at 2026-07-06 00:00 UTC",
+      ],
+    });
+  });
+
+  it("says since when: the end of the last use or the first charge, as far back as the bill goes", async () => {
+    const report = await idle(
+      [
+        { resource: "nat", usageType: "NatGateway-Hours", from: -29, until: 1 },
+        { resource: "nat", usageType: "NatGateway-Bytes", from: -29, until: -9 },
+        { resource: "nat", usageType: "NatGateway-Hours" },
+        { resource: "eip", usageType: "PublicIPv4:IdleAddress", from: -4, until: 1 },
+        { resource: "eip", usageType: "PublicIPv4:IdleAddress" },
+        { resource: "eni", usageType: "PublicIPv4:IdleAddress", from: 20 },
+      ],
+      "--month",
+      "2026-07",
+    );
+    expect(Object.fromEntries(report.findings.map((one) => [one.resource, one.since]))).toEqual({
+      nat: "2026-06-21",
+      eip: "2026-06-26",
+      eni: "2026-07-20",
+    });
+    // An earlier month's charges say since when, and are in no sum.
+    expect(report.currencies[0]?.cost).toEqual({ billed: "9.3", effective: "9.3", lines: 3 });
+  });
+
+  it("adds every line up once, beside all that the month has", async () => {
+    const charges: readonly Charge[] = [
+      INSTANCE,
+      { resource: "vol-1", usageType: "EBS:VolumeUsage.gp3", region: "eu-central-1", cost: "1.10" },
+      { resource: "vol-1", usageType: "EBS:VolumeP-IOPS.gp3", region: "eu-central-1", cost: "0.20" },
+      { resource: "snap-1", usageType: "EBS:SnapshotUsage", region: "eu-west-1", cost: "0.30" },
+      { resource: "arn:aws:rds:us-east-1:111:db:x", usageType: "RDS:GP2-Storage", cost: "0.40" },
+      { resource: "arn:aws:rds:us-east-1:111:db:x", usageType: "RDS:ChargedBackupUsage", cost: "50" },
+      // One id that is charged as two things is two findings, each with its own lines.
+      { resource: "both", usageType: "PublicIPv4:IdleAddress", cost: "0.05" },
+      { resource: "both", usageType: "NatGateway-Hours", cost: "0.06" },
+    ];
+    const report = await idle(charges, "--env", environmentFile({ expires: "2026-07-31" }));
+    expect(report.findings.map(({ kind }) => kind).toSorted()).toEqual([
+      "expired-environment",
+      "idle-address",
+      "idle-snapshot",
+      "stopped-database",
+      "unattached-volume",
+      "unused-nat-gateway",
+    ]);
+    expect(report.currencies).toMatchObject([
+      {
+        cost: { billed: "2.11", effective: "2.11", lines: 6 },
+        bill: { billed: "122.11", effective: "122.11" },
+      },
+    ]);
+    const { stdout } = await run(cur(charges));
+    expect(stdout).toMatch(/Resources together: \S+ USD a month; in this bill 2\.11 of 122\.11, 6 lines/);
+    expect(stdout).toContain("snapshot snap-1, since 2026-07-01\n");
   });
 
   it("ends a month under way where its usage does, and not where its fees do", async () => {
@@ -331,8 +505,8 @@ function bySeries(a: string, b: string): number {
   return series(a) < series(b) ? -1 : Number(series(a) > series(b));
 }
 
-describe("BILL_SIGNS", () => {
-  it("has a source for each sign", () => {
-    expect(BILL_SIGNS.filter(({ source }) => !source.startsWith("https://"))).toEqual([]);
+describe("FINDERS", () => {
+  it("have a source for what they take a bill's lines for", () => {
+    expect(FINDERS.filter(({ source = "https://" }) => !source.startsWith("https://"))).toEqual([]);
   });
 });

@@ -48,6 +48,7 @@ function finding(fields: Partial<Finding>): Finding {
     region: "eu-central-1",
     team: HOSTILE,
     environment: null,
+    since: "2026-08-01",
     charges: { first: "2026-08-01", last: "2026-08-02", lines: 2 },
     cost: { billed: "0.24", effective: "0.24" },
     perMonth: "1203.6500001",
@@ -80,7 +81,15 @@ function idleOf({ source }: CostReport): IdleReport {
     month: "2026-08",
     lastCharge: "2026-08-02T01:00:00.000Z",
     findings,
-    currencies: [{ currency: "USD", perMonth: "1211.6500001", perMonthRounded: "1211.65" }],
+    currencies: [
+      {
+        currency: "USD",
+        perMonth: "1211.6500001",
+        perMonthRounded: "1211.65",
+        cost: { billed: "100.5", effective: "100.5", lines: 2 },
+        bill: { billed: "2000", effective: "2000" },
+      },
+    ],
     notes: [],
   };
 }
@@ -319,7 +328,7 @@ describe("renderPage()", () => {
       ["idle address eipalloc-1", "1203.65"],
       ["volume vol-1", "8.00"],
     ]);
-    expect(unused[0]?.[5]).toBe("AWS charges it as idle. To do: release it.");
+    expect(unused[0]?.[5]).toBe("Since 2026-08-01: AWS charges it as idle. To do: release it.");
     expect(page).toContain("1,211.65");
     expect(renderPage(report)).not.toContain("Paid for and not used");
   });
