@@ -3,6 +3,8 @@ import { withBillDatabase } from "../bill-database.ts";
 import { billDigest, withBill } from "../bill-file.ts";
 import { buildCostReport, type CostReportArgs } from "../build-cost-report.ts";
 import type { CostReport } from "../cost-report.ts";
+import { openBill } from "../read-bill.ts";
+import { readOwnerNames } from "./read-owner-names.ts";
 import { readPayers } from "./read-payers.ts";
 import type { FocusParts } from "./render-focus.ts";
 
@@ -20,15 +22,19 @@ function refuseOther(sha256: string, { source }: CostReport, input: string): voi
  * @throws {InputError} when the bill does not say who is billed
  */
 export async function readFocusParts(args: CostReportArgs, report: CostReport): Promise<FocusParts> {
-  const { payers, hasContracted, sha256 } = await withBill(args.input, (bill) =>
-    withBillDatabase(bill, { threads: args.threads }, async (database) => ({
-      ...(await readPayers(database, bill)),
-      sha256: billDigest(bill),
-    })),
+  const { payers, hasContracted, ownerNames, sha256 } = await withBill(args.input, (bill) =>
+    withBillDatabase(bill, { threads: args.threads }, async (database) => {
+      const opened = await openBill(database, bill, []);
+      return {
+        ...(await readPayers(database, bill, opened)),
+        ownerNames: await readOwnerNames(database, opened, report.by),
+        sha256: billDigest(bill),
+      };
+    }),
   );
   refuseOther(sha256, report, args.input);
-  if (!hasContracted) return { payers, contracted: undefined };
+  if (!hasContracted) return { payers, ownerNames, contracted: undefined };
   const contracted = await buildCostReport({ ...args, listColumn: "ContractedCost" });
   refuseOther(contracted.source.sha256, report, args.input);
-  return { payers, contracted };
+  return { payers, ownerNames, contracted };
 }

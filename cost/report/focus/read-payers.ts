@@ -3,7 +3,7 @@ import { InputError } from "../../../host-tuning/errors.ts";
 import type { BillDatabase } from "../bill-database.ts";
 import type { Bill } from "../bill-file.ts";
 import { curColumnName } from "../cur-columns.ts";
-import { type FileLayout, openBill, textOrNull } from "../read-bill.ts";
+import { type FileLayout, type OpenBill, textOrNull } from "../read-bill.ts";
 import { SERVICE_CATEGORIES } from "./service-categories.ts";
 
 /** Who bills a service's charges to which account, as the bill's lines of that service say. */
@@ -26,7 +26,8 @@ export interface BilledBy {
   readonly hasContracted: boolean;
 }
 
-type Columns = Readonly<Record<string, readonly string[]>>;
+/** Names of what is read, each with the columns that may have it, the best first. */
+export type Columns = Readonly<Record<string, readonly string[]>>;
 
 /** What is read, by the names that a FOCUS bill has for it, the best first. */
 const FOCUS: Columns = {
@@ -66,12 +67,12 @@ const lineSchema = z.object({
 
 type Line = z.output<typeof lineSchema>;
 
-function payersSql({ kind, table }: FileLayout): string {
+/** Counts the lines that are alike in `columns`, each the first of its names that is there and has a value. */
+export function countSql({ kind, table }: FileLayout, columns: Columns): string {
   const spelled = (name: string): string =>
     kind.standard === "CUR" ? curColumnName(name) : name.toLowerCase();
   const inFile = new Map(table.names.map((name) => [spelled(name), name]));
-  const columns = Object.entries(kind.standard === "CUR" ? CUR : FOCUS);
-  const selected = columns.map(([as, names]) => {
+  const selected = Object.entries(columns).map(([as, names]) => {
     const values = names.flatMap((name) => {
       const found = inFile.get(spelled(name));
       return found === undefined ? [] : [textOrNull(table.text(found))];
@@ -82,7 +83,10 @@ function payersSql({ kind, table }: FileLayout): string {
 }
 
 /** The value that most lines have; of equally many the first by its text. */
-function mostCommon(lines: readonly Line[], pick: (line: Line) => string | null): string | undefined {
+export function mostCommon<L extends { readonly lines: number }>(
+  lines: readonly L[],
+  pick: (line: L) => string | null,
+): string | undefined {
   const byValue = Map.groupBy(lines, pick);
   const counted = [...byValue].flatMap(([value, same]) =>
     value === null ? [] : [{ value, count: same.reduce((sum, line) => sum + line.lines, 0) }],
@@ -112,11 +116,15 @@ function payerOf(lines: readonly Line[], billingAccountId: string): Payer {
  *
  * @throws {InputError} when the bill names no billing account, or several for one service
  */
-export async function readPayers(database: BillDatabase, bill: Bill): Promise<BilledBy> {
-  const { layouts, kind } = await openBill(database, bill, []);
+export async function readPayers(
+  database: BillDatabase,
+  bill: Bill,
+  { layouts, kind }: OpenBill,
+): Promise<BilledBy> {
   const lines: Line[] = [];
   for (const layout of layouts) {
-    lines.push(...z.array(lineSchema).parse(await database.rows(payersSql(layout))));
+    const sql = countSql(layout, kind.standard === "CUR" ? CUR : FOCUS);
+    lines.push(...z.array(lineSchema).parse(await database.rows(sql)));
   }
   const column = kind.standard === "CUR" ? "bill_payer_account_id" : "BillingAccountId";
   const payers = new Map<string | undefined, Payer>();

@@ -3,6 +3,8 @@ import { addDecimals, type ExactDecimal, formatDecimal, parseDecimal } from "../
 import type { CostLine, CostReport } from "../cost-report.ts";
 import { csvLine, foreignText } from "../render-csv.ts";
 import { labelOf } from "../wording.ts";
+import { linesByDimensions, ListCosts, refundsOf } from "./origins.ts";
+import type { OwnerNames } from "./read-owner-names.ts";
 import type { Payer, Payers } from "./read-payers.ts";
 
 /**
@@ -12,25 +14,30 @@ import type { Payer, Payers } from "./read-payers.ts";
 const WITHOUT_VALUE = [
   "AllocatedMethodDetails",
   "AvailabilityZone",
+  "CapacityReservationId",
+  "CapacityReservationStatus",
   "CommitmentDiscountCategory",
   "CommitmentDiscountId",
   "CommitmentDiscountName",
+  "CommitmentDiscountQuantity",
   "CommitmentDiscountStatus",
   "CommitmentDiscountType",
+  "CommitmentDiscountUnit",
   "ConsumedQuantity",
   "ConsumedUnit",
+  "ContractApplied",
   "ContractedUnitPrice",
   "ListUnitPrice",
   "PricingCategory",
   "PricingQuantity",
   "PricingUnit",
-  "RegionName",
   "ResourceId",
   "ResourceName",
   "ResourceType",
   "SkuId",
+  "SkuMeter",
+  "SkuPriceDetails",
   "SkuPriceId",
-  "SubAccountName",
 ] as const;
 
 /** Columns of FOCUS 1.3 that have a value, in its order, and own ones after them. */
@@ -58,10 +65,12 @@ const COLUMNS = [
   "ProviderName",
   "PublisherName",
   "RegionId",
+  "RegionName",
   "ServiceCategory",
   "ServiceName",
   "ServiceProviderName",
   "SubAccountId",
+  "SubAccountName",
   "Tags",
   "x_Bucket",
   "x_Lines",
@@ -76,15 +85,17 @@ const HEADER = [...COLUMNS, ...WITHOUT_VALUE].toSorted((a, b) => {
   return own(a) - own(b) || (a < b ? -1 : 1);
 });
 
-/** The column of a report that is split by a column of the bill, which then is the owner. */
-const OWNER_COLUMNS: Readonly<Record<string, Column>> = {
-  account: "SubAccountId",
-  provider: "ServiceProviderName",
-  region: "RegionId",
+/** The columns of a report that is split by a column of the bill: for the owner, and for its name where it has one. */
+const OWNER_COLUMNS: Readonly<Record<string, readonly [id: Column, name?: Column]>> = {
+  account: ["SubAccountId", "SubAccountName"],
+  provider: ["ServiceProviderName"],
+  region: ["RegionId", "RegionName"],
 };
 
 export interface FocusParts {
   readonly payers: Payers;
+  /** What the bill calls the accounts or regions that are owners. */
+  readonly ownerNames: OwnerNames;
   /** The same report at contracted prices; undefined where the bill names none, so that they are the list prices. */
   readonly contracted: CostReport | undefined;
 }
@@ -102,30 +113,8 @@ function periodOf(month: string): Period {
   return { start: text(start), end: text(end) };
 }
 
-/** Everything of a line that is no amount and no count: lines that are alike in it are one row. */
-function dimensionsOf(line: CostLine): string {
-  return JSON.stringify([
-    line.BillingCurrency,
-    line.BillingMonth,
-    line.ServiceName,
-    line.ChargeCategory,
-    line.bucket,
-    line.owner,
-    line.because,
-    line.allocation,
-  ]);
-}
-
-function linesOf(report: CostReport): ReadonlyMap<string, readonly CostLine[]> {
-  return Map.groupBy(
-    report.currencies.flatMap(({ lines }) => lines),
-    dimensionsOf,
-  );
-}
-
-function sumOf(lines: readonly CostLine[], pick: (line: CostLine) => string | null): ExactDecimal | null {
-  const known = lines.flatMap((line) => pick(line) ?? []);
-  return known.length === 0 ? null : addDecimals(known.map(parseDecimal));
+function sumOf(lines: readonly CostLine[], pick: (line: CostLine) => string): ExactDecimal {
+  return addDecimals(lines.map((line) => parseDecimal(pick(line))));
 }
 
 function isNothing(amount: ExactDecimal | null): boolean {
@@ -143,6 +132,11 @@ function payerFor(payers: Payers, service: string): Payer {
   ]);
 }
 
+/** Who has a cost; a rule that shares it out later is nobody, though the report shows it in an owner's place. */
+function ownerOf({ bucket, owner, because }: CostLine): string | null {
+  return bucket === "owner" || because === "shared-owner" ? owner : null;
+}
+
 function tagsOf(report: CostReport, owner: string | null): string {
   return report.tagKey === null || owner === null ? "" : JSON.stringify({ [report.tagKey]: owner });
 }
@@ -153,29 +147,36 @@ function descriptionOf(line: CostLine): string {
   return `${what}, moved by ${line.allocation}`;
 }
 
-function renderRow(report: CostReport, { payers, contracted }: FocusParts): readonly string[] {
-  const atContracted = contracted === undefined ? undefined : linesOf(contracted);
-  return [...linesOf(report)].flatMap(([dimensions, same]): string[] => {
+function renderRows(report: CostReport, { payers, contracted, ownerNames }: FocusParts): readonly string[] {
+  const list = new ListCosts(report);
+  const negotiated = contracted === undefined ? list : new ListCosts(contracted);
+  const isRefund = refundsOf(report);
+  return [...linesByDimensions(report).values()].flatMap((same): string[] => {
     const [line] = same;
     if (line === undefined) return [];
     const billed = sumOf(same, ({ BilledCost }) => BilledCost);
     const effective = sumOf(same, ({ EffectiveCost }) => EffectiveCost);
-    const list = sumOf(same, ({ ListCost }) => ListCost);
-    const negotiated = atContracted === undefined ? same : (atContracted.get(dimensions) ?? []);
-    const contractedCost = sumOf(negotiated, ({ ListCost }) => ListCost);
+    const listCost = list.of(line);
+    const contractedCost = negotiated.of(line);
     const lines = same.reduce((sum, one) => sum + one.lines, 0);
-    if (lines === 0 && [billed, effective, list, contractedCost].every(isNothing)) return [];
+    if (lines === 0 && [billed, effective, listCost, contractedCost].every(isNothing)) return [];
     const payer = payerFor(payers, line.ServiceName);
     const period = periodOf(line.BillingMonth);
-    const owner = line.owner ?? "";
+    const owner = ownerOf(line);
+    const ownerText = foreignText(owner ?? "");
     const isMoved = line.allocation !== null;
-    const ownerColumn = OWNER_COLUMNS[report.by];
+    const [ownerColumn, nameColumn] = OWNER_COLUMNS[report.by] ?? [];
+    const ownColumns: Partial<Record<Column, string>> = {};
+    if (ownerColumn !== undefined && owner !== null && !isMoved) {
+      ownColumns[ownerColumn] = ownerText;
+      if (nameColumn !== undefined) ownColumns[nameColumn] = foreignText(ownerNames.get(owner) ?? "");
+    }
     const text = (amount: ExactDecimal | null): string => (amount === null ? "" : formatDecimal(amount));
     const row: Readonly<Record<Column, string>> = {
       AllocatedMethodId: foreignText(line.allocation ?? ""),
-      AllocatedResourceId: isMoved ? foreignText(owner) : "",
-      AllocatedResourceName: isMoved ? foreignText(owner) : "",
-      AllocatedTags: isMoved ? tagsOf(report, line.owner) : "",
+      AllocatedResourceId: isMoved ? ownerText : "",
+      AllocatedResourceName: isMoved ? ownerText : "",
+      AllocatedTags: isMoved ? tagsOf(report, owner) : "",
       BilledCost: text(billed),
       BillingAccountId: payer.billingAccountId,
       BillingAccountName: foreignText(payer.billingAccountName ?? ""),
@@ -183,7 +184,7 @@ function renderRow(report: CostReport, { payers, contracted }: FocusParts): read
       BillingPeriodEnd: period.end,
       BillingPeriodStart: period.start,
       ChargeCategory: line.ChargeCategory,
-      ChargeClass: line.because === "refund" ? "Correction" : "",
+      ChargeClass: isRefund(line) ? "Correction" : "",
       ChargeDescription: foreignText(descriptionOf(line)),
       ChargePeriodEnd: period.end,
       ChargePeriodStart: period.start,
@@ -191,22 +192,22 @@ function renderRow(report: CostReport, { payers, contracted }: FocusParts): read
       EffectiveCost: text(effective),
       HostProviderName: foreignText(payer.hostProvider),
       InvoiceIssuerName: foreignText(payer.invoiceIssuer),
-      ListCost: text(list),
+      ListCost: text(listCost),
       ProviderName: foreignText(payer.provider),
       PublisherName: foreignText(payer.publisher),
       RegionId: "",
+      RegionName: "",
       ServiceCategory: payer.serviceCategory,
       ServiceName: foreignText(line.ServiceName === "" ? "Not Applicable" : line.ServiceName),
       ServiceProviderName: foreignText(payer.provider),
       SubAccountId: "",
-      Tags: isMoved ? "" : tagsOf(report, line.owner),
+      SubAccountName: "",
+      Tags: isMoved ? "" : tagsOf(report, owner),
       x_Bucket: line.bucket,
       x_Lines: String(lines),
-      x_Owner: foreignText(owner),
+      x_Owner: foreignText(line.owner ?? ""),
       x_Reason: line.because ?? "",
-      ...(ownerColumn === undefined || isMoved || line.bucket !== "owner"
-        ? {}
-        : { [ownerColumn]: foreignText(owner) }),
+      ...ownColumns,
     };
     return [csvLine(HEADER.map((column) => (column in row ? row[column as Column] : "")))];
   });
@@ -222,5 +223,5 @@ function renderRow(report: CostReport, { payers, contracted }: FocusParts): read
  * @throws {InputError} when a service's billing account is not known
  */
 export function renderFocus(report: CostReport, parts: FocusParts): string {
-  return csvLine(HEADER) + renderRow(report, parts).join("");
+  return csvLine(HEADER) + renderRows(report, parts).join("");
 }

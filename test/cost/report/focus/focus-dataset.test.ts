@@ -15,7 +15,9 @@ import { costCommand } from "../../cost-command.ts";
 import { unitsOf } from "../exact-csv-sum.ts";
 import { focusCsv, focusRow } from "../focus-month.ts";
 import { scratchFolder } from "../scratch-folder.ts";
-import { columnSum, type DatasetRow, datasetRows, focusFaults } from "./focus-rows.ts";
+import { KNOWN_EXCEPTIONS } from "./focus-exceptions.ts";
+import { columnSum, type DatasetRow, datasetRows } from "./focus-rows.ts";
+import { brokenRules } from "./focus-rules.ts";
 
 const write = scratchFolder();
 const folder = mkdtempSync(path.join(tmpdir(), "bedplate-focus-"));
@@ -40,10 +42,15 @@ const RULES = {
 
 async function dataset(
   args: Omit<CostReportArgs, "key"> & { readonly by?: string },
-): Promise<{ readonly report: CostReport; readonly rows: readonly DatasetRow[] }> {
+): Promise<{ readonly report: CostReport; readonly csv: string; readonly rows: readonly DatasetRow[] }> {
   const all = { ...args, key: reportKey(args.by ?? "team", undefined) };
   const report = await buildCostReport(all);
-  return { report, rows: datasetRows(renderFocus(report, await readFocusParts(all, report))) };
+  const csv = renderFocus(report, await readFocusParts(all, report));
+  return { report, csv, rows: datasetRows(csv) };
+}
+
+function unexplained(csv: string): readonly unknown[] {
+  return brokenRules(csv).filter(({ id }) => !Object.hasOwn(KNOWN_EXCEPTIONS, id));
 }
 
 function generatedRows(out: string): readonly DatasetRow[] {
@@ -69,8 +76,11 @@ describe("renderFocus()", () => {
         fc.boolean(),
         async (kind, seed, isAllocated) => {
           const out = await generate(kind, seed);
-          const { report, rows } = await dataset({ input: out, ...(isAllocated ? { rules: RULES } : {}) });
-          expect(focusFaults(rows)).toEqual([]);
+          const { report, csv, rows } = await dataset({
+            input: out,
+            ...(isAllocated ? { rules: RULES } : {}),
+          });
+          expect(unexplained(csv)).toEqual([]);
           const bill = report.currencies[0]?.balance.bill;
           expect(columnSum(rows, "BilledCost")).toBe(unitsOf(bill?.billed ?? ""));
           expect(columnSum(rows, "EffectiveCost")).toBe(unitsOf(bill?.effective ?? ""));
@@ -131,6 +141,28 @@ describe("renderFocus()", () => {
     }
     const left = rows.filter((row) => row["x_Bucket"] === "untagged");
     expect(columnSum(left, "BilledCost")).toBe(0n);
+    const ofRule = rows.filter((row) => row["x_Reason"] === "shared-rule");
+    expect(new Set(ofRule.map((row) => row["AllocatedMethodId"]))).toEqual(new Set(["", "rest evenly"]));
+    for (const column of ["Tags", "AllocatedTags", "AllocatedResourceId"]) {
+      expect(new Set(ofRule.map((row) => row[column])), column).toEqual(new Set([""]));
+    }
+  });
+
+  it("names owners that the bill names", async () => {
+    const input = await generate("focus-1.2", 5);
+    const bill = generatedRows(input);
+    for (const [by, id, name] of [
+      ["account", "SubAccountId", "SubAccountName"],
+      ["region", "RegionId", "RegionName"],
+    ] as const) {
+      const { rows } = await dataset({ input, by });
+      const owned = rows.filter((row) => row["x_Bucket"] === "owner");
+      expect(owned.length).toBeGreaterThan(0);
+      const named = new Map(bill.map((row) => [row[id], row[name]]));
+      for (const row of owned) {
+        expect([row[id], row[name]]).toEqual([row["x_Owner"], named.get(row["x_Owner"] ?? "")]);
+      }
+    }
   });
 
   it("has negotiated prices as the bill has them, and list prices where it has none", async () => {
@@ -170,7 +202,7 @@ describe("cost report --format focus", () => {
     const out = path.join(folder, "out.csv");
     const done = await costCommand(folder, "report", "--input", input, "--format", "focus", "--out", out);
     expect(done).toMatchObject({ exitCode: 0, stdout: "" });
-    expect(focusFaults(datasetRows(readFileSync(out, "utf8")))).toEqual([]);
+    expect(unexplained(readFileSync(out, "utf8"))).toEqual([]);
 
     const bad = write("bad.csv", focusCsv([focusRow({ BilledCost: "one", EffectiveCost: "1" })]));
     const refusedOut = path.join(folder, "refused.csv");
