@@ -316,7 +316,7 @@ async function reportOf(bill: SoundBill, args: CostReportArgs, asked: Asked): Pr
  * @throws {InputError} when the file is no sound bill, with every fault
  */
 export async function buildCostReport(args: CostReportArgs): Promise<CostReport> {
-  const { input, key, kubernetes, listColumn, threads } = args;
+  const { input, key, kubernetes, listColumn, month, threads } = args;
   const asked = {
     ownership: ownershipFor(key, args.owners),
     rules: args.rules?.data ?? NO_RULES,
@@ -325,7 +325,7 @@ export async function buildCostReport(args: CostReportArgs): Promise<CostReport>
   };
   const needed = key.kind === "tag" ? (["Tags"] as const) : [key.column];
   const condense = needsOf({ ...asked, key, hasResources: args.resources !== undefined });
-  return await withSoundBill({ input, needed, condense, listColumn, threads }, (bill) =>
+  return await withSoundBill({ input, needed, condense, listColumn, month, threads }, (bill) =>
     reportOf(bill, args, asked),
   );
 }

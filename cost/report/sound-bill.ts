@@ -38,8 +38,8 @@ function sourceOf(bill: Bill, kind: BillKind, rowsOfFiles: readonly number[]): C
   };
 }
 
-function isDetailed({ days, hours, items, resources }: CondenseNeeds): boolean {
-  return days || hours || resources || items.length > 0;
+function isDetailed({ hours, items, resources }: CondenseNeeds): boolean {
+  return hours || resources || items.length > 0;
 }
 
 /** Which bill is opened, and what is asked of it. */
@@ -48,6 +48,8 @@ interface SoundBillArgs {
   readonly needed: readonly ReadColumn[];
   readonly condense: CondenseNeeds;
   readonly listColumn?: ListColumn | undefined;
+  /** The one month that is asked about, so that a table's other partitions are not read. */
+  readonly month?: string | undefined;
   readonly threads?: number | undefined;
 }
 
@@ -57,12 +59,12 @@ interface SoundBillArgs {
  * @throws {InputError} when it is no sound bill, with every fault
  */
 export async function withSoundBill<T>(
-  { input, needed, condense, listColumn, threads }: SoundBillArgs,
+  { input, needed, condense, listColumn, month, threads }: SoundBillArgs,
   use: (bill: SoundBill) => Promise<T>,
 ): Promise<T> {
   if (isTableAddress(input)) {
     const { withBillTable } = await import("./in-place/table-bill.ts");
-    return await withBillTable(input, needed, listColumn, use);
+    return await withBillTable(input, needed, { listColumn, month }, use);
   }
   return await withBill(input, (bill) =>
     withBillDatabase(bill, { threads, isDetailed: isDetailed(condense) }, async (database) => {

@@ -18,10 +18,16 @@ function logEvent(event: TuningEvent): void {
 }
 
 function progress(): (done: number, total: number, what: string) => void {
+  const say = progressLine();
+  return (done, total, what) => say(`${done} of ${total} done, at ${what}`);
+}
+
+/** Says on stderr how far it is what began with this call: nothing for 2 s, then a line every 2 s. */
+export function progressLine(): (text: string) => void {
   let nextMillis = performance.now() + QUIET_MILLIS;
-  return (done, total, what) => {
+  return (text) => {
     if (performance.now() < nextMillis) return;
     nextMillis = performance.now() + QUIET_MILLIS;
-    process.stderr.write(`bedplate: ${done} of ${total} done, at ${what}\n`);
+    process.stderr.write(`bedplate: ${text}\n`);
   };
 }

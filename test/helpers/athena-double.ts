@@ -105,7 +105,13 @@ export class AthenaDouble {
         return { QueryExecutionId: started };
       }
       case "GetQueryExecution":
-        return { QueryExecution: { QueryExecutionId: id, Status: await this.#status(id) } };
+        return {
+          QueryExecution: {
+            QueryExecutionId: id,
+            Status: await this.#status(id),
+            Statistics: { DataScannedInBytes: 4_500_000 },
+          },
+        };
       case "GetQueryResults":
         return await this.#page(id, Number(asked.NextToken ?? "0"));
       case "StopQueryExecution":

@@ -18,6 +18,7 @@ export class DuckDBTables {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #catalog: string;
+  readonly #partitionColumns = new Set<string>();
 
   private constructor(instance: DuckDBInstance, connection: DuckDBConnection, catalog: string) {
     this.#instance = instance;
@@ -43,14 +44,26 @@ export class DuckDBTables {
     await this.#connection.run(`create or replace table ${this.#catalog}.${sqlName(table)} as ${query}`);
   }
 
+  /** Names a column that tables are said to be partitioned by; DuckDB itself has no such tables. */
+  partitionBy(column: string): void {
+    this.#partitionColumns.add(column);
+  }
+
   async run(sql: string): Promise<void> {
     await this.#connection.run(sql);
   }
 
   async answer(sql: string): Promise<Answer> {
-    // DuckDB has one information_schema for all catalogs.
-    const reader = await this.#connection.runAndReadAll(sql.replace(/"\w+"\.(?=information_schema\.)/, ""));
+    const reader = await this.#connection.runAndReadAll(
+      sql.replace(/"\w+"\.information_schema\.columns/, this.#columns()),
+    );
     return { names: reader.columnNames(), rows: reader.getRowObjectsJson() };
+  }
+
+  /** DuckDB has one information_schema for all catalogs, without what Trino and Athena say of partitions in theirs. */
+  #columns(): string {
+    const isPartition = `column_name in (${["", ...this.#partitionColumns].map(sqlText).join(", ")})`;
+    return `(select *, case when ${isPartition} then 'partition key' end as extra_info from information_schema.columns)`;
   }
 
   close(): void {

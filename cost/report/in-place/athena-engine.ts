@@ -8,8 +8,9 @@ import {
   StopQueryExecutionCommand,
 } from "@aws-sdk/client-athena";
 import { InputError, messageOf } from "../../../host-tuning/errors.ts";
+import { progressLine } from "../../../host-tuning/verbs/watcher.ts";
 import type { Row } from "../bill-database.ts";
-import { type QueryEngine, QueryError, QUERY_LIMIT_MILLIS, wait } from "./query-engine.ts";
+import { progressText, type QueryEngine, QueryError, QUERY_LIMIT_MILLIS, wait } from "./query-engine.ts";
 import type { AthenaAddress } from "./table-address.ts";
 
 const CONNECT_LIMIT_MILLIS = 10_000;
@@ -88,6 +89,7 @@ export function openAthena(address: AthenaAddress, signal: AbortSignal): QueryEn
   };
 
   const finish = async (id: string, until: AbortSignal): Promise<void> => {
+    const say = progressLine();
     for (let pause = FIRST_LOOK_MILLIS; ; pause = Math.min(pause * 1.5, LAST_LOOK_MILLIS)) {
       const looked = await client
         .send(new GetQueryExecutionCommand({ QueryExecutionId: id }), { abortSignal: until })
@@ -98,6 +100,8 @@ export function openAthena(address: AthenaAddress, signal: AbortSignal): QueryEn
         const reason = /^(?:\w+: )?([A-Z_]+): /.exec(said)?.[1] ?? state;
         throw new QueryError(source, reason, `query ${id}: ${failureOf(state, said, workGroup)}`);
       }
+      const { DataScannedInBytes: bytes } = looked.QueryExecution?.Statistics ?? {};
+      say(progressText(source, { id, state, bytes }));
       await wait(pause, until);
     }
   };

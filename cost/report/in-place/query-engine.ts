@@ -27,6 +27,28 @@ export class QueryError extends InputError {
 /** As long as Athena itself lets a query run: https://docs.aws.amazon.com/athena/latest/ug/service-limits.html */
 export const QUERY_LIMIT_MILLIS = 30 * 60 * 1000;
 
+/** How far an engine says that a query is; undefined is what it does not say. */
+export interface QueryProgress {
+  readonly id: string;
+  /** The engine's own word, as in QUEUED or RUNNING. */
+  readonly state: string;
+  /** 0 to 100 */
+  readonly percent?: number | undefined;
+  readonly rows?: number | undefined;
+  readonly bytes?: number | undefined;
+}
+
+/** A query's progress in words: `trino://h/c/s/t: query 1 RUNNING, 40 %, 1200000 rows, 12.5 MB read`. */
+export function progressText(source: string, { id, state, percent, rows, bytes }: QueryProgress): string {
+  const said = [
+    `${source}: query ${id} ${state}`,
+    ...(percent === undefined ? [] : [`${Math.floor(percent)} %`]),
+    ...(rows === undefined ? [] : [`${rows} rows`]),
+    ...(bytes === undefined ? [] : [`${(bytes / 1e6).toFixed(1)} MB read`]),
+  ];
+  return said.join(", ");
+}
+
 /** Waits, and not any longer once `signal` is aborted. */
 export async function wait(millis: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();

@@ -4,20 +4,27 @@ import { InputError } from "../../../host-tuning/errors.ts";
 import { type BillQueries, sqlName, sqlText } from "../bill-database.ts";
 import { CHECKS, DIGITS_SQL, faultCountSql, scaleOf } from "../check-bill.ts";
 import type { BillKind, ListColumn, ReadColumn } from "../focus-columns.ts";
-import { type BillTable, type FileLayout, layoutOf, relationsOf } from "../read-bill.ts";
+import { type BillTable, type FileLayout, layoutOf, relationsOf, textOrNull } from "../read-bill.ts";
 import type { Check } from "../row-checks.ts";
 import type { SoundBill } from "../sound-bill.ts";
 import { columnText, inEngineDialect, isFloatingType, typeFaultOf } from "./engine-dialect.ts";
 import { type QueryEngine, QueryError, untilInterrupted } from "./query-engine.ts";
 import { parseTableAddress, type TableAddress } from "./table-address.ts";
+import {
+  isPartitionColumn,
+  type PartitionColumn,
+  readTableParts,
+  type TableParts,
+} from "./table-partitions.ts";
 
 /** How many values of a fault are shown. */
 const SHOWN_VALUES = 5;
 
-const columnsSchema = z.array(z.object({ column_name: z.string(), data_type: z.string() }));
+const columnsSchema = z.array(
+  z.object({ column_name: z.string(), data_type: z.string(), extra_info: z.string().nullish() }),
+);
 const shownSchema = z.array(z.object({ value: z.string().nullable() }));
 const countsSchema = z.record(z.string(), z.coerce.number().nullable());
-const partsSchema = z.array(z.object({ part: z.string().nullable(), line_count: z.coerce.number().int() }));
 const sumsSchema = z.array(z.record(z.string(), z.string().nullable()));
 
 async function openEngine(address: TableAddress, signal: AbortSignal): Promise<QueryEngine> {
@@ -30,14 +37,33 @@ function nameOf({ catalog, database, table }: TableAddress): string {
   return [catalog, database, table].map(sqlName).join(".");
 }
 
-async function readBillTable(engine: QueryEngine, address: TableAddress): Promise<BillTable> {
-  const { catalog, database, table } = address;
-  const columns = columnsSchema.parse(
-    await engine.rows(
-      `select column_name, data_type from ${sqlName(catalog)}.information_schema.columns
-       where table_schema = ${sqlText(database)} and table_name = ${sqlText(table)} order by ordinal_position`,
-    ),
-  );
+/** Columns by their names; only some engines say which are those of partitions. */
+async function readColumns(
+  engine: QueryEngine,
+  { catalog, database, table }: TableAddress,
+): Promise<z.output<typeof columnsSchema>> {
+  const ask = async (columns: string): Promise<z.output<typeof columnsSchema>> =>
+    columnsSchema.parse(
+      await engine.rows(
+        `select ${columns} from ${sqlName(catalog)}.information_schema.columns
+         where table_schema = ${sqlText(database)} and table_name = ${sqlText(table)} order by ordinal_position`,
+      ),
+    );
+  try {
+    return await ask("column_name, data_type, extra_info");
+  } catch (error) {
+    if (!(error instanceof QueryError) || error.reason !== "COLUMN_NOT_FOUND") throw error;
+    return await ask("column_name, data_type");
+  }
+}
+
+interface EngineTable {
+  readonly table: BillTable;
+  readonly partitionColumns: readonly PartitionColumn[];
+}
+
+async function readBillTable(engine: QueryEngine, address: TableAddress): Promise<EngineTable> {
+  const columns = await readColumns(engine, address);
   if (columns.length === 0) {
     const message = "there is no such table, or this user may not see it";
     throw new InputError(engine.source, [{ path: "", message }]);
@@ -46,17 +72,29 @@ async function readBillTable(engine: QueryEngine, address: TableAddress): Promis
   const typeOf = (name: string): string => types.get(name) ?? "";
   const from = nameOf(address);
   return {
-    names: [...types.keys()],
-    text: (name) => columnText(name, typeOf(name)),
-    type: () => undefined,
-    typeFault: (path, mayBeMap) => {
-      const message = typeFaultOf(typeOf(path), mayBeMap);
-      return message === undefined ? undefined : { path, message };
+    partitionColumns: columns
+      .filter(({ extra_info: extra }) => extra === "partition key")
+      .map(({ column_name: name }) => ({ name, type: typeOf(name) }))
+      .filter(isPartitionColumn),
+    table: {
+      names: [...types.keys()],
+      text: (name) => columnText(name, typeOf(name)),
+      type: () => undefined,
+      typeFault: (path, mayBeMap) => {
+        const message = typeFaultOf(typeOf(path), mayBeMap);
+        return message === undefined ? undefined : { path, message };
+      },
+      isFloating: (name) => isFloatingType(typeOf(name)),
+      strict: from,
+      lenient: from,
     },
-    isFloating: (name) => isFloatingType(typeOf(name)),
-    strict: from,
-    lenient: from,
   };
+}
+
+/** The month of a line's billing period, as text that may be none. */
+function monthSqlOf({ columns, table }: FileLayout): string {
+  const name = columns.get("BillingPeriodStart") ?? columns.get("bill_billing_period_start_date") ?? "";
+  return `substr(${textOrNull(table.text(name))}, 1, 7)`;
 }
 
 /** A query with the bill's relations before it; the query's own text stays as it is. */
@@ -67,35 +105,6 @@ function withRelations(
   const named = relations.map(({ name, sql }) => `${name} as (\n${sql}\n)`).join(",\n");
   const start = /^(?:\s|--[^\n]*\n)*with\s/i.exec(query);
   return start === null ? `with ${named}\n${query}` : `with ${named},\n${query.slice(start[0].length)}`;
-}
-
-/** The parts that a table is made of, by file where the engine names a line's file, and how many lines each has. */
-interface TableParts {
-  readonly lines: number;
-  readonly parts: readonly (readonly [part: string, lines: number])[];
-}
-
-/** Engines name a line's file in a hidden column; a view and some connectors have none. */
-const FILE_COLUMNS = ['"$path" || \' \' || cast("$file_modified_time" as varchar)', '"$path"'];
-
-async function readParts(engine: QueryEngine, from: string): Promise<TableParts> {
-  for (const file of [...FILE_COLUMNS, "cast(null as varchar)"]) {
-    try {
-      const rows = partsSchema.parse(
-        await engine.rows(
-          `select ${file} as part, count(*) as line_count from ${from} group by 1 order by 1`,
-        ),
-      );
-      const parts = rows.flatMap(({ part, line_count: lines }) =>
-        part === null ? [] : [[part, lines] as const],
-      );
-      return { lines: rows.reduce((sum, row) => sum + row.line_count, 0), parts };
-    } catch (error) {
-      const hasNoColumn = error instanceof QueryError && error.reason === "COLUMN_NOT_FOUND";
-      if (!hasNoColumn) throw error;
-    }
-  }
-  throw new Error("a count of lines names no column");
 }
 
 async function describeFault(
@@ -140,7 +149,7 @@ async function identityOf(
   bill: BillQueries,
   address: TableAddress,
   table: FileLayout["table"],
-  { lines, parts }: TableParts,
+  { lines, files, where }: TableParts,
   scale: number,
 ): Promise<string> {
   const sums = AMOUNTS.map(
@@ -154,7 +163,8 @@ async function identityOf(
     name: [catalog, database, name],
     columns: table.names,
     lines,
-    parts,
+    parts: files,
+    ...(where === undefined ? {} : { where }),
     sums: sumsSchema.parse(rows),
   };
   return createHash("sha256").update(JSON.stringify(said)).digest("hex");
@@ -164,15 +174,31 @@ function sameParts(a: TableParts, b: TableParts): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function notesOf(address: TableAddress, { parts }: TableParts): readonly string[] {
+function notesOf(
+  address: TableAddress,
+  { files, partitions }: TableParts,
+  month: string | undefined,
+): readonly string[] {
   const engine = address.engine === "trino" ? "Trino" : "Athena";
   const known =
-    parts.length === 0
+    files.length === 0
       ? "its count of lines and its sums (the table does not name its files)"
-      : `the ${parts.length === 1 ? "file" : `${parts.length} files`} that it names, its count of lines and its sums`;
+      : `the ${files.length === 1 ? "file" : `${files.length} files`} that it names, its count of lines and its sums`;
   return [
     `read in place by ${engine}: its sha256 is of ${known}, not of the files' bytes; deliveries that came twice and months delivered anew are as the table has them`,
+    ...(partitions === undefined
+      ? []
+      : [
+          `${partitions.read} of the table's ${partitions.all} partitions (by ${partitions.by}) have lines of ${month}: the others were not read, and their rows not checked`,
+        ]),
   ];
+}
+
+interface OpenTable {
+  readonly bill: SoundBill;
+  readonly parts: TableParts;
+  /** Reads the parts again, as they were read when it was opened. */
+  readonly readPartsAgain: () => Promise<TableParts>;
 }
 
 async function openTable(
@@ -180,12 +206,17 @@ async function openTable(
   address: TableAddress,
   needed: readonly ReadColumn[],
   listColumn: ListColumn | undefined,
-): Promise<{ readonly bill: SoundBill; readonly parts: TableParts }> {
-  const layout = layoutOf(await readBillTable(engine, address), needed, listColumn);
+  month: string | undefined,
+): Promise<OpenTable> {
+  const { table: columns, partitionColumns } = await readBillTable(engine, address);
+  const layout = layoutOf(columns, needed, listColumn);
   if (layout.faults.length > 0) throw new InputError(engine.source, layout.faults);
-  const { kind, table, unknownColumns, floatingColumns } = layout;
-  const lines = `${layout.select} from ${table.strict}`;
-  const parts = await readParts(engine, table.strict);
+  const { kind, table, floatingColumns } = layout;
+  const isOfPartition = (name: string): boolean => partitionColumns.some((column) => column.name === name);
+  const unknownColumns = layout.unknownColumns.filter((name) => !isOfPartition(name));
+  const partedTable = { from: table.strict, month, monthSql: monthSqlOf(layout), partitionColumns };
+  const parts = await readTableParts(engine, partedTable);
+  const lines = `${layout.select} from ${table.strict}${parts.where === undefined ? "" : ` where ${parts.where}`}`;
   if (parts.lines === 0)
     throw new InputError(engine.source, [{ path: "", message: "the table has no rows" }]);
   await checkRows(engine, kind.standard, lines);
@@ -197,6 +228,7 @@ async function openTable(
   const name = [address.catalog, address.database, address.table].join(".");
   return {
     parts,
+    readPartsAgain: async () => await readTableParts(engine, partedTable),
     bill: {
       given: engine.source,
       queries,
@@ -213,14 +245,15 @@ async function openTable(
         ...kind,
         lines: parts.lines,
       },
-      notes: notesOf(address, parts),
+      notes: notesOf(address, parts, month),
     },
   };
 }
 
 /**
  * Opens a table of Trino or Athena as a bill: every query of a report runs there, with the bill's relations before it, and
- * only what it adds up comes here. Its rows are checked as a file's are, in one query.
+ * only what it adds up comes here. Its rows are checked as a file's are, in one query. Of a table with partitions and for a
+month only those are read that have lines of it.
  *
  * @throws {InputError} when the address is none, the engine cannot be asked or stops a query, the table is no sound bill,
  * or it changes while it is read
@@ -228,16 +261,16 @@ async function openTable(
 export async function withBillTable<T>(
   input: string,
   needed: readonly ReadColumn[],
-  listColumn: ListColumn | undefined,
+  { listColumn, month }: { readonly listColumn: ListColumn | undefined; readonly month: string | undefined },
   use: (bill: SoundBill) => Promise<T>,
 ): Promise<T> {
   const address = parseTableAddress(input);
   return await untilInterrupted(async (signal) => {
     const engine = await openEngine(address, signal);
     try {
-      const { bill, parts } = await openTable(engine, address, needed, listColumn);
+      const { bill, parts, readPartsAgain } = await openTable(engine, address, needed, listColumn, month);
       const result = await use(bill);
-      if (sameParts(parts, await readParts(engine, nameOf(address)))) return result;
+      if (sameParts(parts, await readPartsAgain())) return result;
       const message = "changed while it was read: give it once it is written";
       throw new InputError(engine.source, [{ path: "", message }]);
     } finally {

@@ -2,8 +2,16 @@ import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { InputError, messageOf } from "../../../host-tuning/errors.ts";
 import { errnoText } from "../../../host-tuning/sys/errno.ts";
+import { progressLine } from "../../../host-tuning/verbs/watcher.ts";
 import type { Row } from "../bill-database.ts";
-import { type QueryEngine, QueryError, QUERY_LIMIT_MILLIS, wait } from "./query-engine.ts";
+import {
+  progressText,
+  type QueryEngine,
+  QueryError,
+  QUERY_LIMIT_MILLIS,
+  type QueryProgress,
+  wait,
+} from "./query-engine.ts";
 import { isLoopback } from "../../loopback.ts";
 import type { TrinoAddress } from "./table-address.ts";
 
@@ -17,15 +25,34 @@ const CANCEL_LIMIT_MILLIS = 5000;
 
 const BUSY = new Set([429, 502, 503, 504]);
 
+/** What a query did so far; a server or a proxy may leave out any of it. */
+const statsSchema = z.object({
+  state: z.string().optional(),
+  progressPercentage: z.number().optional(),
+  processedRows: z.number().optional(),
+  physicalInputBytes: z.number().optional(),
+});
+
 const pageSchema = z.object({
   id: z.string(),
   nextUri: z.string().optional(),
   columns: z.array(z.object({ name: z.string() })).optional(),
   data: z.array(z.array(z.unknown())).optional(),
   error: z.object({ message: z.string(), errorName: z.string() }).optional(),
+  stats: statsSchema.optional(),
 });
 
 type Page = z.output<typeof pageSchema>;
+
+function progressOf({ id, stats = {} }: Page): QueryProgress {
+  const {
+    state = "RUNNING",
+    progressPercentage: percent,
+    processedRows: rows,
+    physicalInputBytes: bytes,
+  } = stats;
+  return { id, state, percent, rows, bytes };
+}
 
 /** What Trino's words for a fault mean to who asked for a report. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -176,6 +203,7 @@ export async function openTrino(address: TrinoAddress, signal: AbortSignal): Pro
       const limit = AbortSignal.timeout(QUERY_LIMIT_MILLIS);
       const until = AbortSignal.any([signal, limit]);
       const rows: Row[] = [];
+      const say = progressLine();
       // Not ended by the signal: what was asked without an answer could not be cancelled.
       let page = await ask(`${origin}/v1/statement`, sql, limit);
       let nextUri = nextOf(page);
@@ -191,6 +219,7 @@ export async function openTrino(address: TrinoAddress, signal: AbortSignal): Pro
             rows.push(Object.fromEntries(columns.map(({ name }, index) => [name, values[index]])));
           }
           if (nextUri === undefined) return rows;
+          say(progressText(source, progressOf(page)));
           page = await ask(nextUri, undefined, until);
           nextUri = nextOf(page);
         }

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import * as z from "zod";
 import { generateMonth } from "../../../cost/generate/generate-month.ts";
 import { sqlName, sqlText, withBillDatabase } from "../../../cost/report/bill-database.ts";
 import { withBill } from "../../../cost/report/bill-file.ts";
@@ -14,6 +15,7 @@ import { AthenaDouble } from "../../helpers/athena-double.ts";
 import { AwsApi, MOTO } from "../../helpers/aws-api.ts";
 import { describeWith, file } from "../../helpers/needs.ts";
 import { costCommand } from "../cost-command.ts";
+import { withoutProgress } from "./without-progress.ts";
 
 const TRINO = file(TRINO_FOLDER, `Trino ${TRINO_VERSION}`, "node tools/trino/get-server.ts");
 
@@ -51,14 +53,17 @@ describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () =>
     if (!response.ok) throw new Error(`S3 PUT ${name}: ${response.status} ${await response.text()}`);
   }
 
-  /** A table of Trino over the Parquet files of `bill`, with their columns. */
-  async function createTable(table: string, bill: string): Promise<void> {
+  async function putFiles(prefix: string, bill: string): Promise<void> {
     const files = readdirSync(bill, { recursive: true, encoding: "utf8" }).filter((name) =>
       name.endsWith(".parquet"),
     );
     for (const [index, name] of files.entries()) {
-      await put(`/${table}/${index}.parquet`, readFileSync(path.join(bill, name)));
+      await put(`/${prefix}/${index}.parquet`, readFileSync(path.join(bill, name)));
     }
+  }
+
+  /** The columns of the Parquet files of `bill` as Trino declares them. */
+  async function columnsOf(bill: string): Promise<readonly string[]> {
     const columns = await withBill(bill, (opened) =>
       withBillDatabase(opened, {}, (database) =>
         database.rows(
@@ -66,9 +71,15 @@ describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () =>
         ),
       ),
     );
-    const typed = columns.map(
+    return columns.map(
       ({ column_name: name, column_type: type }) => `${sqlName(String(name))} ${trinoType(String(type))}`,
     );
+  }
+
+  /** A table of Trino over the Parquet files of `bill`, with their columns. */
+  async function createTable(table: string, bill: string): Promise<void> {
+    await putFiles(table, bill);
+    const typed = await columnsOf(bill);
     await engine.rows(
       `create table hive.bill.${table} (${typed.join(", ")}) with (external_location = 's3://${BUCKET}/${table}', format = 'PARQUET')`,
     );
@@ -77,7 +88,7 @@ describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () =>
   async function report(input: string, ...more: string[]): Promise<Record<string, unknown>> {
     const args = [...more, "--input", input, "--month", "2026-07", "--allocation", allocation, "--json"];
     const { stdout, stderr, exitCode } = await costCommand("stacks", "report", ...args);
-    expect(stderr).toBe("");
+    expect(withoutProgress(stderr)).toBe("");
     expect(exitCode).toBe(0);
     return JSON.parse(stdout) as Record<string, unknown>;
   }
@@ -144,6 +155,63 @@ describeWith([TRINO, MOTO], `a bill in a table of Trino ${TRINO_VERSION}`, () =>
     },
     LIMIT_MILLIS,
   );
+
+  it(
+    "is read from a month's partition alone, by what Trino itself counts, to the last digit of the month's files",
+    async () => {
+      // Of sizes that have no common divisor, so that a count of rows says which files it is of.
+      const months = [
+        ["2026-06", 20_000],
+        ["2026-07", 30_011],
+      ] as const;
+      const bills = months.map(([month]) => path.join(folder, "parted", month));
+      for (const [index, [month, rows]] of months.entries()) {
+        const out = bills[index] ?? "";
+        await generateMonth({ kind: "cur2", format: "parquet", rows, seed: 4, month, deliveries: 1, out });
+        await putFiles(`parted/billing_period=${month}`, out);
+      }
+      const columns = await columnsOf(bills[0] ?? "");
+      await engine.rows(
+        `create table hive.bill.parted (${[...columns, "billing_period varchar"].join(", ")}) with (external_location = 's3://${BUCKET}/parted', format = 'PARQUET', partitioned_by = array['billing_period'])`,
+      );
+      await engine.rows("call hive.system.sync_partition_metadata('bill', 'parted', 'ADD')");
+      const { source: _files, notes: _said, ...onDuckDB } = await report(bills[1] ?? "");
+      const { source, notes, ...onTrino } = await report(`trino://parts@${trino.host}/hive/bill/parted`);
+      expect(onTrino).toEqual(onDuckDB);
+      expect(source).toMatchObject({ lines: 30_011 });
+      expect((notes as string[])[1]).toMatch(
+        /^1 of the table's 2 partitions \(by billing_period\) have lines of 2026-07/,
+      );
+      const read = await rowsReadBy("parts");
+      expect(read.length).toBeGreaterThan(5);
+      expect(read.filter((rows) => rows % 30_011 !== 0)).toEqual([]);
+    },
+    LIMIT_MILLIS,
+  );
+
+  /** How many rows of files each of a user's queries of a bill read, but for those that look what is where. */
+  async function rowsReadBy(user: string): Promise<readonly number[]> {
+    const ask = async (where: string): Promise<unknown> => {
+      const response = await fetch(`http://${trino.host}/v1/query${where}`, {
+        headers: { "X-Trino-User": "bedplate" },
+      });
+      return await response.json();
+    };
+    const queries = z
+      .array(z.object({ queryId: z.string(), query: z.string(), session: z.object({ user: z.string() }) }))
+      .parse(await ask(""));
+    const reading = queries.filter(
+      ({ query, session }) =>
+        session.user === user && !query.includes("information_schema") && !query.includes("as line_count"),
+    );
+    const statsSchema = z.object({ queryStats: z.object({ physicalInputPositions: z.number() }) });
+    return await Promise.all(
+      reading.map(async ({ queryId }) => {
+        const { queryStats } = statsSchema.parse(await ask(`/${queryId}`));
+        return queryStats.physicalInputPositions;
+      }),
+    );
+  }
 
   it(
     "is refused with what its rows have wrong, as a file is",
