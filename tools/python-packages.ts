@@ -13,10 +13,12 @@ const LIMIT_MILLIS = 900_000;
 export class PythonPackages {
   readonly #requirements: string;
   readonly #folder: string;
+  readonly #python: string;
 
-  /** `name` is the folder's below the cache. */
-  constructor(name: string, requirements: string) {
+  /** `name` is the folder's below the cache; `python` is on PATH, of a version that the packages take. */
+  constructor(name: string, requirements: string, python = "python3") {
     this.#requirements = requirements;
+    this.#python = python;
     const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
     this.#folder = path.join(CACHE, name, digest);
   }
@@ -35,7 +37,7 @@ export class PythonPackages {
     if (this.areThere()) return;
     await rm(this.#folder, { recursive: true, force: true });
     await mkdir(path.dirname(this.#folder), { recursive: true });
-    await execa("python3", ["-m", "venv", this.#folder], { timeout: LIMIT_MILLIS });
+    await execa(this.#python, ["-m", "venv", this.#folder], { timeout: LIMIT_MILLIS });
     const pip = path.join(this.programs, "pip");
     await execa(
       pip,
