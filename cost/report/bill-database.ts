@@ -79,6 +79,9 @@ const OUR_FAULT = /^(?:Binder|Parser|Catalog|INTERNAL) Error/i;
 
 const OUT_OF_MEMORY = /^Out of Memory Error/i;
 
+/** What DuckDB says of a CSV file some of whose lines end with \r\n and others with \n. */
+const MIXED_LINE_ENDS = /CSV Parser state machine reached an invalid state/i;
+
 /** The first line of what DuckDB says; the rest quotes its own options. */
 function firstLine(error: unknown): string {
   return error instanceof Error ? (error.message.split("\n")[0] ?? error.message) : String(error);
@@ -96,6 +99,10 @@ export async function withBillDatabase<T>(
     await lock(connection, bill);
     const refuse = (cause: unknown): never => {
       if (OUR_FAULT.test(firstLine(cause))) throw cause;
+      if (MIXED_LINE_ENDS.test(firstLine(cause))) {
+        const message = String.raw`some lines end with \r\n and others with \n: write all with one of them`;
+        throw new InputError(bill.source, [{ path: "", message }], { cause });
+      }
       const message = OUT_OF_MEMORY.test(firstLine(cause))
         ? `has too many lines that are told apart for ${memoryLimitMegabytes(settings)} MB of memory: ask for one --month, or without days or resources (--resources 0 with --format html)`
         : `Cannot read: ${firstLine(cause)}`;

@@ -161,6 +161,16 @@ describe("buildCostReport() refuses", () => {
     expect(faults[0]).toMatch(/^line \d+: /);
   });
 
+  it("a bill of Windows with a line that was added elsewhere", async () => {
+    const bill = focusCsv(rows)
+      .replace(/"[^"\n]*"\n$/, "last")
+      .replaceAll("\n", "\r\n");
+    expect(await faultsOf(write("windows.csv", `${bill}\r\n`))).toEqual([]);
+    expect(await faultsOf(write("mixed.csv", `${bill}\n`))).toEqual([
+      String.raw`: some lines end with \r\n and others with \n: write all with one of them`,
+    ]);
+  });
+
   it("a file that is still being written", async () => {
     const growing = write("growing.csv", focusCsv(rows));
     const reading = withBill(growing, async () => {
