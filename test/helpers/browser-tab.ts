@@ -25,6 +25,8 @@ export interface BrowserTab {
   press(key: keyof typeof KEYS): Promise<void>;
   /** The value of a JavaScript expression in the page. */
   evaluate(expression: string): Promise<unknown>;
+  /** Lays the page out as on paper of this width, between the margins, by a person whose screen is dark or light. */
+  layOutForPrint(widthPx: number, preference?: { readonly isDark: boolean }): Promise<void>;
 }
 
 const LIMIT_MILLIS = 60_000;
@@ -130,6 +132,13 @@ export async function withTab(
     }
     await use({
       evaluate,
+      layOutForPrint: async (width, preference) => {
+        const value = preference?.isDark === true ? "dark" : "light";
+        const features = [{ name: "prefers-color-scheme", value }];
+        await tools.send("Emulation.setEmulatedMedia", { media: "print", features }, sessionId);
+        const metrics = { width, height: 1000, deviceScaleFactor: 1, mobile: false };
+        await tools.send("Emulation.setDeviceMetricsOverride", metrics, sessionId);
+      },
       press: async (key) => {
         await tools.send("Input.dispatchKeyEvent", { type: "keyDown", ...KEYS[key] }, sessionId);
         await tools.send("Input.dispatchKeyEvent", { type: "keyUp", ...KEYS[key] }, sessionId);

@@ -46,15 +46,16 @@ function monthsOfKind(
 function daysOfKind(report: CostReport, currency: CurrencyReport, kind: CostKind): Html {
   const { days, rows } = costByDay(currency, kind);
   const [shown, others] = [rows.slice(0, MOST_SERIES), rows.slice(MOST_SERIES)];
-  const columns = [
+  const parts = [
     ...shown.map((one) => ({ head: labelOf(one.row), rows: [one] })),
     ...(others.length === 0 ? [] : [{ head: "all others", rows: others }]),
-    { head: "bill", rows },
   ];
+  // The sum is first: names of rows may be long, and what is last is what a narrow screen does not show.
+  const columns = [{ head: "bill", rows }, ...parts];
   const cells = (pick: (one: RowDays) => ExactDecimal): readonly string[] =>
     columns.map((column) => rounded(addDecimals(column.rows.map(pick)), currency));
   const dayCost = (one: RowDays, index: number): ExactDecimal => one.byDay[index] ?? ZERO;
-  const series = columns.slice(0, -1).map((column) => ({
+  const series = parts.map((column) => ({
     name: column.head,
     values: days.map((_, index) =>
       Number(formatDecimal(addDecimals(column.rows.map((one) => dayCost(one, index))))),
