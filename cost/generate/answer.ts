@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type FindingKind, KIND_TEXT } from "../idle/idle-report.ts";
 import { bucketSchema, reasonSchema } from "../report/cost-report.ts";
 
 const exactMoney = z.string().regex(/^-?\d+\.\d{10}$/);
@@ -25,6 +26,18 @@ export const answerSchema = z.strictObject({
       effective: exactMoney,
     }),
   ),
+  /** What is paid for and not used, in an account of its own; of a month that was asked for with it. */
+  idle: z
+    .array(
+      z.strictObject({
+        kind: z.enum(Object.keys(KIND_TEXT) as FindingKind[]),
+        resource: z.string(),
+        account: z.string(),
+        lines: z.int(),
+        billed: exactMoney,
+      }),
+    )
+    .optional(),
   days: z.array(
     z.strictObject({
       day: z.iso.date(),

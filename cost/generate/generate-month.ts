@@ -6,6 +6,7 @@ import { sqlName, sqlText } from "../report/bill-database.ts";
 import { type Answer, answerSchema } from "./answer.ts";
 import { type EventPlan, eventsSql, fewestRows, planEvents } from "./month-events.ts";
 import { byKind, LINE_KIND, type LineSet, lineSetOf, linesSql, scenesFor } from "./month-lines.ts";
+import { IDLE_SCENES, idleAnswer, idleEventsSql, idleLines } from "./idle-scenes.ts";
 import type { MonthFormat, MonthKind } from "./month-kinds.ts";
 import type { Charge, Scene } from "./scene.ts";
 import { SCENES } from "./scenes.ts";
@@ -20,6 +21,8 @@ export interface GenerateArgs {
   readonly month: string;
   /** 2: the month is delivered before its late lines are there, and then again with them. */
   readonly deliveries: 1 | 2;
+  /** Whether an account is among them whose idle resources are known. */
+  readonly isIdleKnown?: boolean;
   /** A folder that is empty or not there yet. */
   readonly out: string;
   readonly onProgress?: (linesWritten: number) => void;
@@ -36,9 +39,41 @@ const COPY_OPTIONS: Readonly<Record<MonthFormat, string>> = {
   "csv.gz": "format csv, header true, compression gzip",
 };
 
+/** A part of a month's lines, as large as a file may be. */
+interface MonthPart {
+  readonly scenes: readonly Scene[];
+  /** What happens in it. */
+  readonly eventsSql: string;
+  /** Lines of the month that are written with it. */
+  readonly linesUntil: number;
+}
+
+function daysOfMonth(month: string): number {
+  const start = new Date(`${month}-01T00:00:00Z`);
+  return new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + 1, 0)).getUTCDate();
+}
+
+function idleLinesOf({ isIdleKnown, month }: GenerateArgs): number {
+  return isIdleKnown === true ? idleLines(daysOfMonth(month)) : 0;
+}
+
+function partsOf(plan: EventPlan, args: GenerateArgs): readonly MonthPart[] {
+  const parts: MonthPart[] = [];
+  for (let from = 0; from < plan.events; from += EVENTS_PER_FILE) {
+    const to = Math.min(from + EVENTS_PER_FILE, plan.events);
+    parts.push({
+      scenes: plan.scenes,
+      eventsSql: eventsSql(plan, from, to),
+      linesUntil: Math.min(args.rows, Math.round((to / plan.events) * args.rows)),
+    });
+  }
+  if (args.isIdleKnown !== true) return parts;
+  return [...parts, { scenes: IDLE_SCENES, eventsSql: idleEventsSql(plan), linesUntil: args.rows }];
+}
+
 async function refuseUnusable(args: GenerateArgs, lineSet: LineSet): Promise<void> {
   const faults: Fault[] = [];
-  const fewest = fewestRows(lineSet.linesOf);
+  const fewest = fewestRows(lineSet.linesOf) + idleLinesOf(args);
   if (args.rows < fewest) {
     faults.push({ path: "--rows", message: `${args.rows} lines cannot hold every scene: ${fewest} can` });
   }
@@ -70,38 +105,37 @@ function deliveriesOf({ out, month, deliveries }: GenerateArgs): readonly Delive
 async function writeDelivery(
   connection: DuckDBConnection,
   args: GenerateArgs,
-  plan: EventPlan,
+  parts: readonly MonthPart[],
   delivery: Delivery,
 ): Promise<void> {
   await mkdir(delivery.folder, { recursive: true });
   const lineSet = lineSetOf(args.kind);
-  const columns = lineSet.columns(plan.scenes, args.format === "parquet" ? "parquet" : "text");
-  const selected = columns.map(({ name, sql }) => `${sql} as ${sqlName(name)}`).join(",\n");
-  for (let from = 0, part = 1; from < plan.events; from += EVENTS_PER_FILE, part += 1) {
-    const to = Math.min(from + EVENTS_PER_FILE, plan.events);
+  for (const [index, { scenes, eventsSql: events, linesUntil }] of parts.entries()) {
+    const columns = lineSet.columns(scenes, args.format === "parquet" ? "parquet" : "text");
+    const selected = columns.map(({ name, sql }) => `${sql} as ${sqlName(name)}`).join(",\n");
     const file = path.join(
       delivery.folder,
-      `bill-${String(part).padStart(5, "0")}.${args.format === "parquet" ? "snappy.parquet" : args.format}`,
+      `bill-${String(index + 1).padStart(5, "0")}.${args.format === "parquet" ? "snappy.parquet" : args.format}`,
     );
     const query = `
-      with event as (${eventsSql(plan, from, to)}),
+      with event as (${events}),
       line as (
         select *, ${LINE_KIND} as kind
-        from (select *, unnest(range(${linesSql(plan.scenes, lineSet.linesOf)})) as line
+        from (select *, unnest(range(${linesSql(scenes, lineSet.linesOf)})) as line
               from event ${delivery.isWhole ? "" : "where not is_late"})
       )
       select ${selected} from line`;
     await connection.run(`copy (${query}) to ${sqlText(file)} (${COPY_OPTIONS[args.format]})`);
-    args.onProgress?.(Math.min(args.rows, Math.round((to / plan.events) * args.rows)));
+    args.onProgress?.(linesUntil);
   }
 }
 
 /** What happened, a row per charge, for the report's answer. */
-function chargesSql(plan: EventPlan, kind: MonthKind, from: number, to: number): string {
+function chargesSql({ scenes, eventsSql: events }: MonthPart, kind: MonthKind): string {
   const standard = kind.startsWith("focus") ? "FOCUS" : "CUR";
   const charges = (scene: Scene): readonly Charge[] =>
     scene.charges.filter((charge) => charge.only === undefined || charge.only === standard);
-  const by = (value: (charge: Charge) => string): string => byKind(plan.scenes, charges, value);
+  const by = (value: (charge: Charge) => string): string => byKind(scenes, charges, value);
   const text = (value: string | undefined): string => (value === undefined ? "null" : sqlText(value));
   return `
     select
@@ -113,8 +147,8 @@ function chargesSql(plan: EventPlan, kind: MonthKind, from: number, to: number):
       ${by((charge) => `cast(${charge.effective ?? "0"} as bigint)`)} as effective
     from (
       select *, ${LINE_KIND} as kind
-      from (select *, unnest(range(${linesSql(plan.scenes, (scene) => charges(scene).length)})) as line
-            from (${eventsSql(plan, from, to)}))
+      from (select *, unnest(range(${linesSql(scenes, (scene) => charges(scene).length)})) as line
+            from (${events}))
     )`;
 }
 
@@ -123,16 +157,15 @@ const exact = (column: string): string => `cast(sum(${column}) as decimal(38, 0)
 async function readAnswer(
   connection: DuckDBConnection,
   args: GenerateArgs,
-  plan: EventPlan,
+  parts: readonly MonthPart[],
 ): Promise<Answer> {
   await connection.run(
     `create temp table charge (bucket varchar, owner varchar, because varchar, day date, billed hugeint, effective hugeint)`,
   );
-  for (let from = 0; from < plan.events; from += EVENTS_PER_FILE) {
-    const to = Math.min(from + EVENTS_PER_FILE, plan.events);
+  for (const part of parts) {
     await connection.run(
       `insert into charge select bucket, owner, because, day, sum(billed), sum(effective)
-       from (${chargesSql(plan, args.kind, from, to)}) group by all`,
+       from (${chargesSql(part, args.kind)}) group by all`,
     );
   }
   const rows = async (sql: string): Promise<unknown[]> =>
@@ -147,6 +180,7 @@ async function readAnswer(
     seed: args.seed,
     lines: args.rows,
     invoice,
+    ...(args.isIdleKnown === true ? { idle: idleAnswer(daysOfMonth(args.month)) } : {}),
     rows: await rows(`select bucket, owner, because, ${money} from charge group by all order by all`),
     days: await rows(
       `select cast(day as varchar) as day, bucket, owner, ${money} from charge group by all order by all`,
@@ -162,7 +196,13 @@ async function readAnswer(
 export async function generateMonth(args: GenerateArgs): Promise<Answer> {
   const lineSet = lineSetOf(args.kind);
   await refuseUnusable(args, lineSet);
-  const plan = planEvents({ ...args, scenes: scenesFor(args.kind, SCENES), linesOf: lineSet.linesOf });
+  const plan = planEvents({
+    ...args,
+    rows: args.rows - idleLinesOf(args),
+    scenes: scenesFor(args.kind, SCENES),
+    linesOf: lineSet.linesOf,
+  });
+  const parts = partsOf(plan, args);
   const instance = await DuckDBInstance.create(":memory:", {
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
@@ -171,8 +211,8 @@ export async function generateMonth(args: GenerateArgs): Promise<Answer> {
   try {
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");
-    for (const delivery of deliveriesOf(args)) await writeDelivery(connection, args, plan, delivery);
-    const answer = await readAnswer(connection, args, plan);
+    for (const delivery of deliveriesOf(args)) await writeDelivery(connection, args, parts, delivery);
+    const answer = await readAnswer(connection, args, parts);
     await writeFile(path.join(args.out, "answer.json"), `${JSON.stringify(answer, null, 2)}\n`);
     return answer;
   } finally {

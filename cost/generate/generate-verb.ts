@@ -21,13 +21,18 @@ export function addGenerateVerb(cost: Command): void {
         .choices(["1", "2"])
         .default("1"),
     )
+    .option(
+      "--idle",
+      "among the lines, an account with what is paid for and not used; answer.json says what cost idle finds there",
+    )
     .addHelpText(
       "after",
       `
 Examples:
   $ bedplate cost generate --out /tmp/bill
   $ bedplate cost generate --rows 1000000 --kind focus-1.2 --format csv.gz --out /tmp/focus
-  $ bedplate cost report --input /tmp/bill`,
+  $ bedplate cost report --input /tmp/bill
+  $ bedplate cost generate --idle --out /tmp/idle && bedplate cost idle --input /tmp/idle`,
     )
     .action(async (options: GenerateOptions) => {
       await runVerb(

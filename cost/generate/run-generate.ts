@@ -11,6 +11,7 @@ export interface GenerateOptions {
   readonly format: MonthFormat;
   readonly month: string;
   readonly deliveries: "1" | "2";
+  readonly idle?: boolean;
   readonly out: string;
 }
 
@@ -40,6 +41,7 @@ export async function runGenerate(options: GenerateOptions): Promise<ExitCode> {
     month: checkedMonth(options.month) ?? options.month,
     deliveries: options.deliveries === "2" ? 2 : 1,
     out: options.out,
+    isIdleKnown: options.idle === true,
     onProgress: (written) => {
       if (Date.now() - startedAt < QUIET_MILLIS) return;
       isTold = true;

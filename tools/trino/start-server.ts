@@ -107,7 +107,8 @@ export async function startTrino(s3: {
       `${path.join(TRINO_FOLDER, "classes")}:${path.join(TRINO_FOLDER, "lib", "*")}`,
       "StartTrino",
     ],
-    { all: true, buffer: false, reject: false, forceKillAfterDelay: STOP_LIMIT_MILLIS },
+    // It writes a log of its requests into the folder that it runs in.
+    { all: true, buffer: false, cwd: folder, reject: false, forceKillAfterDelay: STOP_LIMIT_MILLIS },
   );
   let log = "";
   java.all.on("data", (chunk: Buffer) => {
