@@ -71,6 +71,7 @@ const SUCCESSORS: Readonly<Partial<Record<ReadColumn, string>>> = { ProviderName
 /** A column that only this other kind of bill has, and what it is. */
 const OTHER_KINDS = [
   ["costinbillingcurrency", "an Azure cost export"],
+  ["metercategory", "an Azure cost export"],
   ["cost_in_micros", "a Google billing export"],
 ] as const;
 

@@ -115,6 +115,11 @@ describe("buildCostReport() refuses", () => {
       "costInBillingCurrency,date\n1,2026-07-01\n",
       "is an Azure cost export; give its export as FOCUS",
     ],
+    [
+      "an Azure export of an enterprise agreement",
+      "BillingAccountId,MeterCategory,Cost,BillingCurrency,Tags\n1,Storage,1,USD,\n",
+      "is an Azure cost export; give its export as FOCUS",
+    ],
     ["an open quote in the header", '"BilledCost,EffectiveCost\n1,2\n', "the header's quotes do not close"],
   ])("%s", async (name, text, message) => {
     const [fault, ...others] = await faultsOf(write(`${name}.csv`, text));
