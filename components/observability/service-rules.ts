@@ -29,6 +29,40 @@ const BURN_RATES = [
   { factor: 6, long: "6h", short: "30m", severity: "warning" },
 ] as const;
 
+/**
+ * Refusals that somebody has to look at, as shares of the requests. Clients without a token are refused once before they
+ * get one, so that is normal up to about one in two; the others are not. Our choice.
+ */
+const REFUSALS = [
+  {
+    alert: "McpServiceUnauthorized",
+    reason: "unauthorized",
+    by: [],
+    share: 0.5,
+    who: "",
+    description:
+      'No token, or one that is expired or not for this service. At level debug its logs have an event "not-authorized" that says why; has the issuer changed its keys, its name or its audience?',
+  },
+  {
+    alert: "McpServiceInsufficientScope",
+    reason: "insufficient-scope",
+    by: [],
+    share: 0.05,
+    who: "",
+    description:
+      "Tokens are valid and lack one of service.authorization.scopes: grant it to these clients at the issuer, or ask for less.",
+  },
+  {
+    alert: "McpServiceRateLimited",
+    reason: "rate",
+    by: ["tenant"],
+    share: 0.05,
+    who: ", those of tenant {{ $labels.tenant }},",
+    description:
+      "The tenant calls more often than the rate limit lets it (429): find the client that repeats, or raise service.authorization.tenantRequestsPerSecond.",
+  },
+] as const;
+
 /** A call that waits this long for the event loop has missed what any call here is for. Our choice. */
 const SLOW_LOOP_SECONDS = 0.1;
 
@@ -68,6 +102,16 @@ export function serviceRules(namespace: string, spec: ServiceSpec): RuleGroup {
         annotations: {
           summary: `{{ $value | humanizePercentage }} of the calls to the MCP service in ${namespace} fail`,
           description: `At this rate the month's ${ERROR_BUDGET * 100} % are gone early. Its logs have an event "request-failed" for each.`,
+        },
+      })),
+      ...REFUSALS.map(({ alert, reason, by, share, who, description }) => ({
+        alert,
+        expr: `sum by (${by.join()}) (rate(mcp_refused_requests_total{${of},reason="${reason}"}[15m])) / on() group_left() ${requestRate(of, "", "15m")} > ${share}`,
+        for: "15m",
+        labels: { severity: "warning" as const },
+        annotations: {
+          summary: `{{ $value | humanizePercentage }} of the requests to the MCP service in ${namespace}${who} are refused: ${reason}`,
+          description,
         },
       })),
       {
@@ -119,7 +163,11 @@ export function serviceRules(namespace: string, spec: ServiceSpec): RuleGroup {
   };
 }
 
+/** Requests a second to the MCP endpoint. */
+function requestRate(of: string, more: string, window: string): string {
+  return `sum(rate(mcp_http_requests_total{${of},path="/mcp"${more}}[${window}]))`;
+}
+
 function errorShare(of: string, window: string): string {
-  const rate = (more: string) => `sum(rate(mcp_http_requests_total{${of},path="/mcp"${more}}[${window}]))`;
-  return `${rate(',status=~"5.."')} / ${rate("")}`;
+  return `${requestRate(of, ',status=~"5.."', window)} / ${requestRate(of, "", window)}`;
 }
