@@ -2,15 +2,7 @@ import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import type { OwnersFile } from "../owners/owners-file.ts";
 import { type ContractFile, readContractFile } from "../read-contract-file.ts";
-import { buildCostReport } from "../report/build-cost-report.ts";
-import { reportKey } from "../report/report-key.ts";
-import {
-  type BillOptions,
-  checkedMonth,
-  onlyMonthOfReport,
-  readOwnerFiles,
-  writeOut,
-} from "../report/run-report.ts";
+import { type BillOptions, readMonthByOwner, readOwnerFiles, writeOut } from "../report/run-report.ts";
 import { buildJournal, digestOf, journalFaults } from "./build-journal.ts";
 import { type Journal, journalSchema } from "./journal.ts";
 import { renderJournalCsv, renderJournalTable } from "./render-journal.ts";
@@ -60,14 +52,7 @@ export async function runJournal(options: JournalOptions): Promise<ExitCode> {
   const { owners } = files;
   if (owners === undefined) throw new RangeError("--owners is a required option");
   const ledger = checkedLedger(owners);
-  const report = await buildCostReport({
-    input: options.input,
-    key: reportKey("cost-center", options.tagKey),
-    month: checkedMonth(options.month),
-    sharedOwners: options.shared ?? [],
-    ...files,
-  });
-  const month = onlyMonthOfReport(report);
+  const { report, month } = await readMonthByOwner(options, "cost-center", files);
   const previous =
     options.previous === undefined ? undefined : await readPrevious(options.previous, month, options.cost);
   const journal = buildJournal({ report, month, cost: options.cost, owners, ledger, previous });

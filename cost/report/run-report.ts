@@ -92,7 +92,7 @@ export function checkedMonth(month: string | undefined): string | undefined {
  *
  * @throws {InputError} when it has several
  */
-export function onlyMonthOfReport({ currencies }: CostReport): string {
+function onlyMonthOfReport({ currencies }: CostReport): string {
   const months = new Set(currencies.flatMap(({ billingMonths: { first, last } }) => [first, last]));
   const [only, ...others] = [...months].toSorted();
   if (only !== undefined && others.length === 0) return only;
@@ -109,9 +109,7 @@ export async function readOwnerFiles({
   owners,
   allocation,
   kubernetes,
-}: Pick<BillOptions, "owners" | "allocation" | "kubernetes">): Promise<
-  Pick<CostReportArgs, "owners" | "rules" | "kubernetes">
-> {
+}: Pick<BillOptions, "owners" | "allocation" | "kubernetes">): Promise<OwnerFiles> {
   return {
     owners: owners === undefined ? undefined : await readContractFile(ownersFileSchema, owners, "--owners"),
     rules:
@@ -120,6 +118,31 @@ export async function readOwnerFiles({
         : await readContractFile(allocationRulesSchema, allocation, "--allocation"),
     kubernetes: kubernetes === undefined ? undefined : await readKubernetesUsage(kubernetes),
   };
+}
+
+/** What `readOwnerFiles` has read. */
+export type OwnerFiles = Pick<CostReportArgs, "owners" | "rules" | "kubernetes">;
+
+/**
+ * Splits one billing period of a bill, for verbs that are of a month.
+ *
+ * @param by whose rows the report has, as in `team`
+ * @returns the report and its month, as in 2026-07
+ * @throws {InputError} when an option or the bill is wrong, or the bill has several billing periods and none is named
+ */
+export async function readMonthByOwner(
+  { input, month, tagKey, shared }: BillOptions,
+  by: string,
+  files: OwnerFiles,
+): Promise<{ readonly report: CostReport; readonly month: string }> {
+  const report = await buildCostReport({
+    input,
+    key: reportKey(by, tagKey),
+    month: checkedMonth(month),
+    sharedOwners: shared ?? [],
+    ...files,
+  });
+  return { report, month: onlyMonthOfReport(report) };
 }
 
 /** Resources of a row's provider service that a page names where nobody says how many. */

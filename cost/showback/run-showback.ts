@@ -2,13 +2,12 @@ import * as z from "zod";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
-import { buildCostReport } from "../report/build-cost-report.ts";
+import { billingMonthsOf } from "../report/billing-months.ts";
 import type { CostReport } from "../report/cost-report.ts";
-import { reportKey } from "../report/report-key.ts";
 import {
   type BillOptions,
-  checkedMonth,
-  onlyMonthOfReport,
+  type OwnerFiles,
+  readMonthByOwner,
   readOwnerFiles,
   writeOut,
 } from "../report/run-report.ts";
@@ -24,7 +23,7 @@ export interface ShowbackOptions extends BillOptions {
   readonly folder: string;
   readonly from: string;
   readonly date?: string;
-  /** The bill that has the month before. */
+  /** The bill that has the month before, where `input` has not. */
   readonly previous?: string;
   readonly format: "table" | "json";
   readonly out?: string;
@@ -58,25 +57,27 @@ function notesOf(report: CostReport, withoutAddress: readonly string[]): string[
   ];
 }
 
+/**
+ * The month before by the same rules: of the bill that is named for it, which must have it, or else of the bill itself
+ * where it has that month too.
+ */
+async function readMonthBefore(
+  options: ShowbackOptions,
+  month: string,
+  files: OwnerFiles,
+): Promise<CostReport | undefined> {
+  const before = monthBefore(month);
+  const input = options.previous ?? options.input;
+  if (options.previous === undefined && !(await billingMonthsOf(input)).includes(before)) return undefined;
+  return (await readMonthByOwner({ ...options, input, month: before }, "team", files)).report;
+}
+
 /** `bedplate cost showback`: 0 when the mails are written, 1 (and none is) when they and the rest are not the bill. */
 export async function runShowback(options: ShowbackOptions): Promise<ExitCode> {
   const { from, date } = checkedOptions(options);
   const files = await readOwnerFiles(options);
-  const args = {
-    key: reportKey("team", options.tagKey),
-    sharedOwners: options.shared ?? [],
-    ...files,
-  };
-  const report = await buildCostReport({
-    ...args,
-    input: options.input,
-    month: checkedMonth(options.month),
-  });
-  const month = onlyMonthOfReport(report);
-  const before =
-    options.previous === undefined
-      ? undefined
-      : await buildCostReport({ ...args, input: options.previous, month: monthBefore(month) });
+  const { report, month } = await readMonthByOwner(options, "team", files);
+  const before = await readMonthBefore(options, month, files);
   const statements = buildStatements(report, before === undefined ? undefined : { report: before, month });
   const faults = reconcile(report, statements);
   if (faults.length > 0) {

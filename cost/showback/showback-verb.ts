@@ -12,7 +12,7 @@ export function addShowbackVerb(cost: Command): void {
       .requiredOption("--from <address>", "who the mails are from, as in finance@example.com")
       .option(
         "--previous <path>",
-        "the bill that has the month before, which may be --input's: each mail says what moved",
+        "the bill that has the month before, where --input has not: each mail says what moved",
       )
       .option("--date <time>", "the mails' date, as in 2026-08-03T09:00:00Z; now without it"),
     ["table", "json"],
@@ -22,11 +22,12 @@ export function addShowbackVerb(cost: Command): void {
       `
 A mail has text, HTML and the team's lines as CSV, in the files of RFC 5322 that mail programs open and sendmail takes.
 It goes to teams[].mail of the owners file. Mails, what no team has and the bill add up, or none is written.
+Where the bill has the month before too, each mail says what that month's said and what moved.
 
 Examples:
   $ bedplate cost showback --input cur/ --month 2026-07 --owners owners.yaml \\
       --folder mails-2026-07 --from finance@example.com
-  $ bedplate cost showback --input cur/ --previous cur/ --month 2026-07 --owners owners.yaml \\
+  $ bedplate cost showback --input july.csv --previous june.csv --owners owners.yaml \\
       --folder mails-2026-07 --from finance@example.com
   $ for mail in mails-2026-07/*.eml; do sendmail -t < "$mail"; done
 

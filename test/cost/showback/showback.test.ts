@@ -123,8 +123,11 @@ describe("bedplate cost showback --previous", () => {
       .replaceAll("\r\n", "\n");
 
   it("says what a team cost in the month before and what moved, in cents that add up to the mails", async () => {
-    const { stdout, exitCode } = await run("compared", "--previous", twoMonths);
+    const { stdout, exitCode } = await run("compared");
     expect(exitCode).toBe(0);
+    // The month before is the input's own, as if it had been named.
+    expect((await run("named", "--previous", twoMonths)).exitCode).toBe(0);
+    for (const team of ["payments", "search"]) expect(mailOf("named", team)).toBe(mailOf("compared", team));
     const { mails } = showbackSchema.parse(JSON.parse(stdout));
     expect(
       mails.map(({ team, amounts }) => [team, amounts[0]?.effectiveRounded, amounts[0]?.monthBefore]),
@@ -145,8 +148,8 @@ describe("bedplate cost showback --previous", () => {
     expect(mailOf("compared", "search")).toContain("In 2026-06 it was 0.00 effective: +3.00.");
   });
 
-  it("compares with nothing where nobody gave the month before, and fails on a bill without it", async () => {
-    const { stdout } = await run("alone");
+  it("compares with nothing where no bill has the month before, and fails on one that was named and has it not", async () => {
+    const { stdout } = await showback("alone", "--json");
     expect(showbackSchema.parse(JSON.parse(stdout)).mails[0]?.amounts[0]?.monthBefore).toBeNull();
     expect(mailOf("alone", "payments")).not.toContain("2026-06");
     const refused = await run("refused", "--previous", bill);

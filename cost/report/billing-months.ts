@@ -1,0 +1,24 @@
+import { withSoundBill } from "./sound-bill.ts";
+import { readBillingMonths } from "./split-bill.ts";
+
+/** Months alone: lines are told apart by nothing else. */
+const NOTHING_ELSE = {
+  columns: new Set<never>(),
+  tagKeys: [],
+  resources: false,
+  items: [],
+  podNodes: false,
+  days: false,
+  hours: false,
+} as const;
+
+/**
+ * The billing periods that a bill has, as in `2026-07`, in order.
+ *
+ * @throws {InputError} when it is no sound bill, with every fault
+ */
+export async function billingMonthsOf(input: string): Promise<readonly string[]> {
+  return await withSoundBill({ input, needed: [], condense: NOTHING_ELSE }, async ({ queries }) =>
+    readBillingMonths(queries),
+  );
+}
