@@ -1,3 +1,5 @@
+import { formatDecimal, parseDecimal, roundDecimal } from "../money/exact-decimal.ts";
+import { minorDigitsOf } from "../report/balance-sheet.ts";
 import { csvLine, foreignText } from "../report/render-csv.ts";
 import { cellText, renderColumns, wrapText } from "../report/render-table.ts";
 import { type IdleReport, KIND_TEXT } from "./idle-report.ts";
@@ -5,6 +7,11 @@ import { type IdleReport, KIND_TEXT } from "./idle-report.ts";
 /** The last part of an ARN: what a console shows. */
 export function shortResource(resource: string): string {
   return resource.split(/[:/]/).findLast((part) => part !== "") ?? resource;
+}
+
+function moneyText(amount: string, currency: string): string {
+  const digits = minorDigitsOf(currency);
+  return formatDecimal(roundDecimal(parseDecimal(amount), digits), digits);
 }
 
 /** Findings for a terminal, at most 100 columns wide, each with its evidence. */
@@ -43,7 +50,7 @@ export function renderIdleTable({
           ),
           ...currencies.map(({ currency, perMonthRounded, cost, bill }) =>
             wrapText(
-              `Resources together: ${perMonthRounded} ${currency} a month; in this bill ${cost.effective} of ${bill.effective}, ${cost.lines} ${cost.lines === 1 ? "line" : "lines"}`,
+              `Resources together: ${perMonthRounded} ${currency} a month; in this bill ${moneyText(cost.effective, currency)} of ${moneyText(bill.effective, currency)}, ${cost.lines} ${cost.lines === 1 ? "line" : "lines"}`,
               "  ",
             ),
           ),

@@ -142,11 +142,13 @@ describe("bedplate cost idle", () => {
       "$0.045 per NAT Gateway Hour",
       "$0.05 per GB-Month of snapshot data stored - US East (Northern Virginia)",
       storage,
+      "$0.08 per GB-month of General Purpose (gp3) provisioned storage - US East (N. Virginia)",
     ];
     const rows = descriptions.map((ChargeDescription, index) =>
       focusRow({
         ChargeDescription,
         ResourceId: `r-${index}`,
+        RegionId: ChargeDescription.includes("snapshot") ? "eu-central-1" : "us-east-1",
         BilledCost: "1",
         EffectiveCost: "1",
         ChargePeriodEnd: "2026-07-04 00:00:00",
@@ -169,6 +171,7 @@ describe("bedplate cost idle", () => {
       "idle-address",
       "idle-snapshot",
       "stopped-database",
+      "unattached-volume",
       "unused-load-balancer",
       "unused-nat-gateway",
     ]);
