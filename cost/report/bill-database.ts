@@ -36,11 +36,11 @@ export function sqlName(name: string): string {
 export interface DatabaseSettings {
   /** DuckDB's own choice when undefined. */
   readonly threads?: number | undefined;
-  /** Whether lines are told apart by their resources, days or hours, of which a large bill has millions. */
+  /** Whether lines are told apart by their resources or hours, of which a large bill has millions. */
   readonly isDetailed?: boolean | undefined;
 }
 
-/** What DuckDB may take so that a whole report by owners stays below 512 MiB. */
+/** What DuckDB may take so that a whole report by owners and days stays below 512 MiB. */
 const OWNERS_MEGABYTES = 320;
 /** And where it has to hold such details: half of the machine, which has other work, and never more than this. */
 const MOST_MEGABYTES = 4096;

@@ -85,9 +85,9 @@ export function plainSql({ name }: Addend): string {
   return `try_cast(${name} as ${PLAIN}) as ${plainName(name)}`;
 }
 
-/** Whether a double is another than the decimal that is added of a plain line. */
-export function isUnsure({ name }: Addend): string {
-  return `cast(${plainName(name)} as double) is distinct from ${name}`;
+/** Whether a double is the decimal that is added of a plain line, or has no value. */
+export function isSure({ name }: Addend): string {
+  return `coalesce(cast(${plainName(name)} as double) = ${name}, ${name} is null)`;
 }
 
 /** The sum of an addend, exact, with no value where no line has one. */

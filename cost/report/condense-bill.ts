@@ -47,7 +47,11 @@ async function makeGroups(
 ): Promise<void> {
   const table = grouping === "lines" ? "line_group" : "pod_group";
   await database.run(`create or replace temp table ${table} as ${groupsSql(source, grouping, "plain")}`);
-  const plain = await readCount(database, `select coalesce(sum(x_Lines), 0) as count from ${table}`);
+  const each = grouping === "lines" ? "not of_node" : "of_node";
+  const plain = await readCount(
+    database,
+    `select coalesce(sum(x_Lines), 0) as count from ${table} where ${each}`,
+  );
   if (plain < lines) await database.run(`insert into ${table} ${groupsSql(source, grouping, "other")}`);
 }
 
@@ -80,9 +84,13 @@ async function replaceView(database: BillDatabase, name: string, sql: string): P
 
 /** The lines of pods by the node that they ran on: few, where their tags are left out. */
 async function makePodGroups(database: BillDatabase, source: CondenseSource): Promise<void> {
-  const isPod = isSplitGroup(source.columns);
+  const isPod = `not of_node and ${isSplitGroup(source.columns)}`;
   if (source.needs.podNodes) {
-    await database.run(`create temp table pod_group as from line_group where ${isPod}`);
+    await database.run(
+      `create temp table pod_group as
+       select line_group.* exclude (of_node), pod_node as node, stand_in, true as of_node
+       from line_group left join node on pod_node = node_resource where ${isPod}`,
+    );
     return;
   }
   const pods = await readCount(
@@ -107,8 +115,8 @@ async function tagNodes(database: BillDatabase, source: CondenseSource): Promise
 
 /** Puts what was condensed in the place of a Cost and Usage Report's lines, of its pods' and of their nodes. */
 async function replaceCur(database: BillDatabase, source: CondenseSource): Promise<void> {
-  await makePodGroups(database, source);
   await tagNodes(database, source);
+  await makePodGroups(database, source);
   // Each node's own sums are asked for once, of no day; after that, nodes whose tags are alike are one.
   const ofMonths = { ...source, needs: { ...source.needs, days: false } };
   await replaceView(database, "cur", condensedSql(ofMonths, "pods", { eachNode: true, standsFor: "line" }));
@@ -161,7 +169,10 @@ export async function condenseBill(
   await database.run(
     `create temp table condensed as ${condensedSql(source, "lines", { eachNode: true, standsFor: "line" })}`,
   );
-  const odd = await readCount(database, "select coalesce(sum(odd_lines), 0) as count from line_group");
+  const odd = await readCount(
+    database,
+    "select coalesce(sum(odd_lines), 0) as count from line_group where not of_node",
+  );
   if (odd > 0 || (await countFaults(database, standard, "condensed")) > 0) return undefined;
   if (nodes !== undefined) await replaceCur(database, source);
   else {

@@ -1,4 +1,4 @@
-import { columnOf, isSplitGroup, isSplitLine, sourceOf } from "./condense-roles.ts";
+import { columnOf, isSplitLine, sourceOf } from "./condense-roles.ts";
 import { type CondenseSource, tagKeysOfGroup } from "./condense-sql.ts";
 import { condensedTagsSql } from "./condensed-lines.ts";
 import { textOrNull } from "./read-bill.ts";
@@ -13,8 +13,8 @@ export function nodesSql({ from, columns }: Omit<CondenseSource, "spellings">): 
 /** Each node's tags, of its own lines, and whether these have several, so that all of its lines have to be looked at. */
 export function ownTagsSql(source: CondenseSource): string {
   return `
-    select node as own_node, first(tags) as own_tags, count(distinct ${tagKeysOfGroup(source)}) > 1 as has_several
-    from line_group where node is not null and not ${isSplitGroup(source.columns)} group by node`;
+    select own_node, first(tags) as own_tags, count(distinct ${tagKeysOfGroup(source)}) > 1 as has_several
+    from line_group where of_node group by own_node`;
 }
 
 /** The tags of the nodes that have several, out of all of their lines: the last by their text. */

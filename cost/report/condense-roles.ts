@@ -12,8 +12,16 @@ export type Role =
   | { readonly kind: "key"; readonly keeps?: (column: string) => string }
   /** Lines that differ in it stay apart where the report asks for it; it is left out elsewhere. */
   | { readonly kind: "key-where-asked"; readonly column: ReadColumn }
-  /** Lines differ in what this SQL keeps of it, unless single resources are asked for. */
-  | { readonly kind: "reduced"; readonly keeps: (column: string) => string; readonly isResource?: true }
+  /**
+   * Lines differ in what this SQL keeps of it, by the type of line item, unless single resources are asked for. What is kept
+   * of a column of many values is true or not, of which `text` says what stands for it.
+   */
+  | {
+      readonly kind: "reduced";
+      readonly keeps: (column: string, lineType: string) => string;
+      readonly text?: string;
+      readonly isResource?: true;
+    }
   /** The instance that a pod ran on: nodes whose tags are alike become one, unless single resources are asked for. */
   | { readonly kind: "node" }
   | { readonly kind: "start" }
@@ -34,19 +42,16 @@ function part(of: string, place: Part["place"]): Role {
 }
 
 /**
- * The text for what a function of a column gives, and nothing for anything else. A lookup is a function, which DuckDB
- * asks of each word of a dictionary; it asks a CASE of every line.
+ * A resource is told from none. Ids are many and to trim each is half of all the work on a line: one that starts with a
+ * printable character, and not as NULL does, is a resource as it stands.
  */
-function lookup(given: string, texts: Readonly<Record<string, string>>): string {
-  const entries = Object.entries(texts).map(([key, text]) => `${key}: ${sqlText(text)}`);
-  return `map_extract_value(map {${entries.join(", ")}}, ${given})`;
-}
-
-/** A resource is told from none. */
 const RESOURCE: Role = {
   kind: "reduced",
   isResource: true,
-  keeps: (column) => lookup(`contains(['', 'NULL'], trim(${column}))`, { false: "resource" }),
+  text: "resource",
+  keeps: (column) =>
+    `case when ${column} between '!' and '~' and not starts_with(${column}, 'NULL') then true ` +
+    `else not contains(['', 'NULL'], trim(${column})) end`,
 };
 
 /** Operations of a pod's part of its instance. */
@@ -72,16 +77,18 @@ const CUR_ROLES: Readonly<Record<CurColumn, Role>> = {
   line_item_usage_end_date: { kind: "end" },
   line_item_line_item_description: {
     kind: "reduced",
-    keeps: (column) =>
-      lookup(`starts_with(trim(${column}), ${sqlText(SAVINGS_PLAN_REFUND)})`, { true: SAVINGS_PLAN_REFUND }),
+    text: SAVINGS_PLAN_REFUND,
+    // Descriptions are many; those of refunds are few.
+    keeps: (column, lineType) =>
+      `case when trim(${lineType}) = 'Refund' then starts_with(trim(${column}), ${sqlText(SAVINGS_PLAN_REFUND)}) end`,
   },
   line_item_operation: {
     kind: "reduced",
-    keeps: (column) =>
-      lookup(
-        `trim(${column})`,
-        Object.fromEntries(SPLIT_OPERATIONS.map((operation) => [sqlText(operation), operation])),
-      ),
+    // A lookup is a function, which DuckDB asks of each word of a dictionary; it asks a CASE of every line.
+    keeps: (column) => {
+      const names = SPLIT_OPERATIONS.map((operation) => `${sqlText(operation)}: ${sqlText(operation)}`);
+      return `map_extract_value(map {${names.join(", ")}}, trim(${column}))`;
+    },
   },
   line_item_resource_id: RESOURCE,
   line_item_usage_account_id: { kind: "key-where-asked", column: "SubAccountId" },
@@ -151,6 +158,11 @@ const FOCUS_ROLES: Readonly<Record<ReadColumn, Role>> = {
 
 const ROLES = { CUR: CUR_ROLES, FOCUS: FOCUS_ROLES } as const;
 
+/** What is kept of a reduced column, as text. */
+export function keptText({ text }: Extract<Role, { kind: "reduced" }>, kept: string): string {
+  return text === undefined ? kept : `case when ${kept} then ${sqlText(text)} end`;
+}
+
 export type AmountRole = Extract<Role, { kind: "amount" }>;
 
 /** A column of the report that the bill's files have. */
@@ -213,6 +225,11 @@ export function columnOf(kind: Role["kind"], { found }: TypedColumns): TypedColu
 /** Where the files have a column, quoted. */
 export function sourceOf(name: string, { found }: TypedColumns): string | undefined {
   return found.find((column) => column.name === name)?.source;
+}
+
+/** A line's type, where the files have one. */
+export function lineTypeSql(columns: TypedColumns): string {
+  return sourceOf("line_item_line_item_type", columns) ?? "cast(null as varchar)";
 }
 
 /** Whether a line is a pod's part of its instance, where the bill says so; no value where it has no operation. */

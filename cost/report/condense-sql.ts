@@ -4,7 +4,7 @@ import {
   addendsOf,
   amountOfGroup,
   type Grouping,
-  isUnsure,
+  isSure,
   PART_KINDS,
   type Pass,
   plainSql,
@@ -14,7 +14,10 @@ import {
   columnOf,
   isAmount,
   isSplitLine,
+  keptText,
   LEFT_OUT_OF_PODS,
+  lineTypeSql,
+  type Role,
   sourceOf,
   type TypedColumn,
   type TypedColumns,
@@ -49,16 +52,29 @@ export interface CondenseSource {
   readonly spellings: readonly string[];
 }
 
+/** Whether pods stand apart by the instance that they ran on and by their time too; else instances of alike tags are one. */
+export function keepsEachNode({ resources, items, podNodes }: CondenseNeeds): boolean {
+  return resources || items.length > 0 || podNodes;
+}
+
 /** What a line is that its amounts go by: the place of a pod's part, or of its type, in a list from 1. */
 function lineKindSql(type: string, columns: TypedColumns): string {
   const kinds = `[${PART_KINDS.map(sqlText).join(", ")}]`;
   return `case when ${isSplitLine(columns)} then 1 else list_position(${kinds}, trim(${type})) end`;
 }
 
+type ReducedRole = Extract<Role, { kind: "reduced" }>;
+
+/** Whether a reduced column of single lines is kept whole, or of the lines of some resources only. */
+function wholeOf(role: ReducedRole, { resources, items }: CondenseNeeds): "all" | "items" | "none" {
+  if (resources && role.isResource === true) return "all";
+  return items.length > 0 ? "items" : "none";
+}
+
 /** How a column that lines are told apart by is kept of them; undefined for one of another role. */
 function keySql(
   { name, role, source }: TypedColumn,
-  { needs }: CondenseSource,
+  { columns, needs }: CondenseSource,
   grouping: Grouping,
 ): string | undefined {
   if (grouping === "pods" && LEFT_OUT_OF_PODS.has(name)) return "cast(null as varchar)";
@@ -69,18 +85,36 @@ function keySql(
       return needs.columns.has(role.column) ? source : undefined;
     case "reduced": {
       // Of few lines each would have to be reduced; of pods there are few kinds anyway.
-      if (grouping === "pods" || (needs.resources && role.isResource === true)) return source;
-      return needs.items.length > 0
-        ? `case when is_item then ${source} else ${role.keeps(source)} end`
-        : role.keeps(source);
+      if (grouping === "pods") return source;
+      const whole = wholeOf(role, needs);
+      const kept = role.keeps(source, lineTypeSql(columns));
+      if (whole === "none") return kept;
+      return whole === "all" ? source : `case when is_item then ${source} else ${keptText(role, kept)} end`;
     }
     default:
       return undefined;
   }
 }
 
+/** The text of a reduced column of a group. */
+export function reducedText(
+  name: string,
+  role: ReducedRole,
+  grouping: Grouping,
+  needs: CondenseNeeds,
+): string {
+  if (grouping === "pods") {
+    if (LEFT_OUT_OF_PODS.has(name)) return "cast(null as varchar)";
+    // These are the lines' own groups, of which it is kept already.
+    if (!needs.podNodes) return keptText(role, role.keeps(name, "line_item_line_item_type"));
+  }
+  return wholeOf(role, needs) === "none" ? keptText(role, name) : name;
+}
+
+const TAG_COLUMN = "tag_";
+
 function tagColumn(index: number): string {
-  return `tag_${index}`;
+  return `${TAG_COLUMN}${index}`;
 }
 
 /** What groups of a node's own lines are told apart by, of their tags. */
@@ -129,24 +163,52 @@ function lineColumns(source: CondenseSource, grouping: Grouping): LineColumns {
   return { keys, selected };
 }
 
-/**
- * What is known of a line only with the table of nodes beside it: the node that it is of or is a pod's part of, and its
- * tag keys.
- */
-function nodeColumns({ columns, needs }: CondenseSource, grouping: Grouping): LineColumns {
-  if (grouping === "pods") return { keys: ["node"], selected: ["parent as node"] };
+/** Whether each instance's own tags are asked for, which a pod's part of it has where nobody used it. */
+export function hasOwnTags({ columns }: Omit<CondenseSource, "spellings">): boolean {
+  return columnOf("node", columns) !== undefined && columnOf("tags", columns) !== undefined;
+}
+
+/** What is known of a line only with the table of nodes beside it: a pod's node, and an instance's own lines. */
+function nodeColumns(source: CondenseSource, grouping: Grouping): LineColumns {
+  const { columns, needs } = source;
+  if (grouping === "pods") return { keys: ["node", "stand_in"], selected: ["parent as node"] };
   const keys: string[] = [];
   const selected: string[] = [];
+  const addKey = (name: string, sql: string): void => {
+    keys.push(name);
+    selected.push(`${sql} as ${name}`);
+  };
   if (columnOf("node", columns) !== undefined) {
-    keys.push("node");
-    const ofPod = needs.podNodes ? "parent" : "null";
-    selected.push(`case when is_split then ${ofPod} when is_node then resource end as node`);
+    addKey("pod_node", `case when ${needs.podNodes ? "is_split" : "false"} then parent end`);
   }
-  if (columnOf("tags", columns) !== undefined) {
-    keys.push("tag_keys");
-    selected.push("hash(map_keys(tags)) as tag_keys");
-  }
+  if (columnOf("tags", columns) !== undefined) addKey("tag_keys", "hash(map_keys(tags))");
+  if (hasOwnTags(source)) addKey("own_node", "case when is_node and is_split is not true then resource end");
   return { keys, selected };
+}
+
+/** The sets of keys that lines are added up by, in one pass; of each group `of_node` says whether it is of a single node. */
+interface GroupingSets {
+  readonly sets: readonly (readonly string[])[];
+  readonly ofNode: string;
+  /** Groups that are none, as that of the lines of no node. */
+  readonly except: readonly string[];
+}
+
+/**
+ * By time, and beside it by node: both at once would be a group of each node and day, of which nothing is asked. An
+ * instance's own lines are of their node for their tags alone.
+ */
+function groupingSets(source: CondenseSource, grouping: Grouping, keys: readonly string[]): GroupingSets {
+  const without = (...names: readonly string[]) => keys.filter((key) => !names.includes(key));
+  if (grouping === "pods") {
+    return keepsEachNode(source.needs)
+      ? { sets: [keys], ofNode: "true", except: [] }
+      : { sets: [without("charge_day"), without("node")], ofNode: "grouping(node) = 0", except: [] };
+  }
+  if (!hasOwnTags(source)) return { sets: [keys], ofNode: "false", except: [] };
+  const tags = keys.filter((key) => key === "own_node" || key === "tag_keys" || key.startsWith(TAG_COLUMN));
+  const ofNode = "grouping(own_node) = 0";
+  return { sets: [without("own_node"), tags], ofNode, except: [`${ofNode} and own_node is null`] };
 }
 
 /** What a check has to look at. */
@@ -228,6 +290,17 @@ function monthOf(time: string): string {
   return `date_trunc('month', ${time})`;
 }
 
+/** Where lines are beside the table of nodes. */
+function besideNodes(
+  source: CondenseSource,
+  grouping: Grouping,
+): { selected: readonly string[]; join: string } {
+  if (grouping === "pods")
+    return { selected: ["stand_in"], join: "left join node on parent = node_resource" };
+  const isNode = "resource in (select node_resource from node) as is_node";
+  return { selected: hasOwnTags(source) ? [isNode] : [], join: "" };
+}
+
 /** Groups of alike lines, typed. */
 export function groupsSql(source: CondenseSource, grouping: Grouping, pass: Pass): string {
   const { columns } = source;
@@ -238,12 +311,9 @@ export function groupsSql(source: CondenseSource, grouping: Grouping, pass: Pass
   const doubles = plain.filter(({ isDouble }) => isDouble);
   const signs = signKeys(addends);
   const keys = [...line.keys, ...ofNode.keys, ...signs.map(({ name }) => name)];
-  const beside = doubles.map(plainSql);
-  if (grouping === "lines" && columnOf("node", columns) !== undefined) {
-    beside.push("resource in (select node_resource from node) as is_node");
-  }
+  const { sets, ofNode: isOfNode, except } = groupingSets(source, grouping, keys);
+  const beside = besideNodes(source, grouping);
   const selected = [...ofNode.selected, ...signs.map(({ name, sql }) => `${sql} as ${name}`)];
-  const isOther = ["is_exception", ...doubles.map(isUnsure)].join(" or ");
   const [start, last] = ["min(charge_start)", "max(charge_start)"];
   // The plain lines of a group start in one billing period, which is a month.
   const odd = {
@@ -251,7 +321,12 @@ export function groupsSql(source: CondenseSource, grouping: Grouping, pass: Pass
     other: "count_if(is_odd)",
   };
   // Whether a line is plain is asked once, of its group: asked in a WHERE, its amounts would be worked out twice.
-  const isPlain = `(${isOther}) is not true as is_plain`;
+  const isPlain = ["is_exception is not true", ...doubles.map(isSure)].join(" and ");
+  const apart = pass === "plain" ? "is_plain" : monthOf("charge_start");
+  const groups = [
+    ...(pass === "plain" ? ["bool_and(is_plain)"] : []),
+    ...except.map((sql) => `not (${sql})`),
+  ];
   const tags = columnOf("tags", columns) === undefined || grouping === "pods" ? [] : ["first(tags) as tags"];
   const amounts = columns.found
     .filter(isAmount)
@@ -259,18 +334,18 @@ export function groupsSql(source: CondenseSource, grouping: Grouping, pass: Pass
   return `
     select ${[...line.keys, ...ofNode.keys].join(", ")},
       cast([${signs.map(({ name }) => `cast(${name} as tinyint)`).join(", ")}] as varchar) as signs,
-      ${sqlText(pass)} as pass,
+      ${sqlText(pass)} as pass, ${isOfNode} as of_node,
       ${monthOf(start)} as start_month, ${start} as first_start, ${last} as last_start, max(charge_end) as last_end,
       count(*) as x_Lines, ${odd[pass]} as odd_lines,
       ${[...tags, ...amounts].join(",\n")}
     from (
-      select ${["*", ...selected, ...(pass === "plain" ? [isPlain] : [])].join(",\n")}
+      select ${["*", ...selected, ...(pass === "plain" ? [`${isPlain} as is_plain`] : [])].join(",\n")}
       from (
-        select ${["*", ...beside].join(",\n")}
-        from (${linesSql(source, grouping, pass, { selected: line.selected, plain, addends })})
+        select ${["line.*", ...doubles.map(plainSql), ...beside.selected].join(",\n")}
+        from (${linesSql(source, grouping, pass, { selected: line.selected, plain, addends })}) as line ${beside.join}
       )
-      ${pass === "plain" ? "" : `where ${isOther}`}
+      ${pass === "plain" ? "" : `where not (${isPlain})`}
     )
-    group by ${[...keys, pass === "plain" ? "is_plain" : monthOf("charge_start")].join(", ")}
-    ${pass === "plain" ? "having bool_and(is_plain)" : ""}`;
+    group by grouping sets (${sets.map((set) => `(${[...set, apart].join(", ")})`).join(", ")})
+    ${groups.length === 0 ? "" : `having ${groups.join(" and ")}`}`;
 }

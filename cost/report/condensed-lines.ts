@@ -1,7 +1,7 @@
 import { sqlText } from "./bill-database.ts";
 import type { Grouping } from "./condense-amounts.ts";
-import { columnOf, isSplitGroup } from "./condense-roles.ts";
-import type { CondenseNeeds, CondenseSource } from "./condense-sql.ts";
+import { columnOf } from "./condense-roles.ts";
+import { type CondenseNeeds, type CondenseSource, keepsEachNode, reducedText } from "./condense-sql.ts";
 import { textOrNull } from "./read-bill.ts";
 
 /** Tags as JSON: the asked keys with their values, the other keys without. */
@@ -44,14 +44,14 @@ export function condensedSql(
         addKey(name, name);
         break;
       case "reduced":
-        addKey(name, grouping === "pods" ? role.keeps(name) : name);
+        addKey(name, reducedText(name, role, grouping, needs));
         break;
       case "key-where-asked":
         if (needs.columns.has(role.column)) addKey(name, name);
         else addNothing(name);
         break;
       case "node":
-        addKey(name, eachNode ? "node_resource" : "stand_in");
+        addKey(name, grouping === "lines" ? "pod_node" : eachNode ? "node" : "stand_in");
         break;
       case "start":
         selected.push(
@@ -74,13 +74,13 @@ export function condensedSql(
   for (const name of columns.absent) addNothing(name);
   groupBy.push(...timesOf(needs), "signs", "pass");
   const hasTags = grouping === "lines" && columnOf("tags", columns) !== undefined;
-  const hasNodes = columnOf("node", columns) !== undefined;
+  const isOfNode = grouping === "pods" && (eachNode || keepsEachNode(needs));
   return `
     select ${selected.join(",\n")}, sum(x_Lines) as x_Lines, ${sqlText(standsFor)} as x_StandsFor
     from (
       select *${hasTags ? `, ${condensedTagsSql("tags", spellings)} as line_tags` : ""}
-      ${hasNodes ? `, case when ${isSplitGroup(columns)} then node end as pod_node` : ""}
       from ${grouping === "lines" ? "line_group" : "pod_group"}
-    ) ${hasNodes ? "left join node on pod_node = node_resource" : ""}
+      where ${isOfNode ? "of_node" : "not of_node"}
+    )
     group by ${groupBy.join(", ")}`;
 }

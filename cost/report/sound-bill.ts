@@ -38,8 +38,8 @@ function sourceOf(bill: Bill, kind: BillKind, rowsOfFiles: readonly number[]): C
   };
 }
 
-function isDetailed({ days, hours, items, resources }: CondenseNeeds): boolean {
-  return days || hours || resources || items.length > 0;
+function isDetailed({ hours, items, resources }: CondenseNeeds): boolean {
+  return hours || resources || items.length > 0;
 }
 
 /** Which bill is opened, and what is asked of it. */

@@ -137,6 +137,11 @@ describe("condenseBill()", () => {
       // A node's too: the lines that its pods' idle part has its tags of are no longer alike.
       const retagged = `map_from_entries(list_transform(map_entries(resource_tags), lambda tag: {'k': tag.key, 'v':
         case when tag.key = 'user_team' then ['', 'NULL', ' search '][1 + number % 3] else tag.value end}))`;
+      // Support is shared where it is of no resource.
+      const isOdd =
+        "number % 13 = 0 and not coalesce(regexp_matches(line_item_resource_id, 'i-[0-9a-f]+$'), false)";
+      const resource =
+        "[' NULL ', 'NULL', '', 'NULLABLE', '\u3000', '\u3000a', '~a', ' a', null][1 + (number // 13) % 9]";
       await connection.run(
         `create table line as select * replace (
            case when number % 7 = 0 and abs(line_item_unblended_cost) < 100
@@ -144,8 +149,10 @@ describe("condenseBill()", () => {
            case when number % 5 = 0 then line_item_usage_start_date - interval 40 day else line_item_usage_start_date end as line_item_usage_start_date,
            case when number % 3 = 0 then ' ' || line_item_line_item_type || ' ' else line_item_line_item_type end as line_item_line_item_type,
            case when number % 4 = 0 then ' ' || line_item_operation || ' ' else line_item_operation end as line_item_operation,
-           case when number % 13 = 0 and not regexp_matches(line_item_resource_id, 'i-[0-9a-f]+$') then ' NULL ' else line_item_resource_id end as line_item_resource_id,
-           case when number % 11 = 0 then ${retagged} else resource_tags end as resource_tags
+           case when ${isOdd} then ${resource} else line_item_resource_id end as line_item_resource_id,
+           case when ${isOdd} then 'AWS Support' else product_product_name end as product_product_name,
+           case when number % 17 = 0 then ' Refund for one-time fee for Savings Plan ID 1' else line_item_line_item_description end as line_item_line_item_description,
+           case when number % 11 = 0 then ${retagged} when ${isOdd} and number % 2 = 0 then map {} else resource_tags end as resource_tags
          ) from (select *, row_number() over () as number from '${out}/**/*.parquet')`,
       );
       await connection.run(`copy (from line) to '${typed}' (format parquet)`);
