@@ -249,7 +249,7 @@ const ROW_RULES: readonly RowRule[] = [
   endsAfter("BillingPeriodEnd", "BillingPeriodStart"),
   ...moment("BillingPeriodStart"),
   ...namedBy("CapacityReservationStatus", "CapacityReservationId", "C-003-C", "C-004-C"),
-  mustNotBeNull("CapacityReservationId", "C-006-C", is("x_Reason", "unused-reservation"), "SHOULD"),
+  mustNotBeNull("CapacityReservationId", "C-005-C", is("x_Reason", "unused-reservation")),
   mustNotBeNull("ChargeCategory", "C-002-M"),
   oneOf("ChargeCategory", "C-003-M", CHARGE_CATEGORIES),
   oneOf("ChargeClass", "C-005-C", ["Correction"]),

@@ -16,7 +16,7 @@ import {
   hasFocusValidator,
 } from "../../../../tools/focus-validator/get-focus-validator.ts";
 import { describeWith } from "../../../helpers/needs.ts";
-import { KNOWN_EXCEPTIONS } from "./focus-exceptions.ts";
+import { isKnownException } from "./focus-exceptions.ts";
 
 const VALIDATOR = {
   name: "focus-validator",
@@ -107,7 +107,7 @@ function isExplained({ id, column }: FailedRule): boolean {
   return (
     Object.hasOwn(LEFT_OUT, column) ||
     Object.hasOwn(OF_THE_VALIDATOR, id) ||
-    Object.hasOwn(KNOWN_EXCEPTIONS, `CAU-${id}`)
+    isKnownException(`CAU-${id}`, "CUR")
   );
 }
 
