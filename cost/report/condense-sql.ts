@@ -178,8 +178,8 @@ function nodeColumns(source: CondenseSource, grouping: Grouping): LineColumns {
     keys.push(name);
     selected.push(`${sql} as ${name}`);
   };
-  if (columnOf("node", columns) !== undefined) {
-    addKey("pod_node", `case when ${needs.podNodes ? "is_split" : "false"} then parent end`);
+  if (needs.podNodes && columnOf("node", columns) !== undefined) {
+    addKey("pod_node", "case when is_split then parent end");
   }
   if (columnOf("tags", columns) !== undefined) addKey("tag_keys", "hash(map_keys(tags))");
   if (hasOwnTags(source)) addKey("own_node", "case when is_node and is_split is not true then resource end");

@@ -51,7 +51,9 @@ export function condensedSql(
         else addNothing(name);
         break;
       case "node":
-        addKey(name, grouping === "lines" ? "pod_node" : eachNode ? "node" : "stand_in");
+        if (grouping === "pods") addKey(name, eachNode ? "node" : "stand_in");
+        else if (needs.podNodes) addKey(name, "pod_node");
+        else addNothing(name);
         break;
       case "start":
         selected.push(
