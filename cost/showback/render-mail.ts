@@ -168,18 +168,28 @@ function textOf(args: MailArgs): string {
   ].join("\n")}\n`;
 }
 
-const CELL = "padding:4px 10px;border-bottom:1px solid #8a939d";
+// Styles stand in each tag, as mail programs drop those of the head.
+const CELL = "padding:4px;border-bottom:1px solid #8a939d;vertical-align:top";
+const TABLE = "border-collapse:collapse;font-size:0.8em;margin:0 0 1em;overflow-wrap:normal";
+const CAPTION = "text-align:left;padding:0 0 4px";
+/** Amounts stay whole; names and digests break where a phone is narrower than they are. */
+const BREAKS = "overflow-wrap:anywhere";
 
 function tableRow(tag: "th" | "td", cells: readonly string[], isTotal = false): Html {
   const weight = isTotal || tag === "th" ? "font-weight:bold" : "font-weight:normal";
   const [label = "", ...numbers] = cells;
-  const head = html`<th scope="${tag === "th" ? "col" : "row"}" style="${CELL};${weight};text-align:left">
+  const breaks = tag === "th" ? "" : `;${BREAKS}`;
+  const head = html`<th
+    scope="${tag === "th" ? "col" : "row"}"
+    style="${CELL};${weight};text-align:left${breaks}"
+  >
     ${label}
   </th>`;
+  const wraps = (cell: string): string => (/^[+-]?[\d.]+$/.test(cell) ? ";white-space:nowrap" : "");
   const others = numbers.map((cell) =>
     tag === "th"
       ? html`<th scope="col" style="${CELL};${weight};text-align:right">${cell}</th>`
-      : html`<td style="${CELL};${weight};text-align:right">${cell}</td>`,
+      : html`<td style="${CELL};${weight};text-align:right${wraps(cell)}">${cell}</td>`,
   );
   return html`<tr>
     ${head}${others}
@@ -193,8 +203,8 @@ function changeHtml({ monthBefore, minorDigits, currency }: CurrencyStatement, m
     ${
       rows.length === 0
         ? NOTHING
-        : html`<table style="border-collapse:collapse">
-            <caption style="text-align:left">
+        : html`<table style="${TABLE}">
+            <caption style="${CAPTION}">
               Moved most, ${currency}
             </caption>
             <thead>
@@ -222,8 +232,8 @@ function currencyHtml(statement: CurrencyStatement, month: string): Html {
         : NOTHING
     }
     ${changeHtml(statement, month)}
-    <table style="border-collapse:collapse">
-      <caption style="text-align:left">
+    <table style="${TABLE}">
+      <caption style="${CAPTION}">
         By provider service, ${currency}
       </caption>
       <thead>
@@ -245,9 +255,11 @@ function htmlOf(args: MailArgs): string {
     <html lang="en">
       <head>
         <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
       </head>
-      <body style="font-family:sans-serif;line-height:1.5">
+      <body style="font-family:sans-serif;line-height:1.5;${BREAKS}">
         <h1 style="font-size:1.3em">${title}</h1>
         ${statement.currencies.map((one) => currencyHtml(one, month))}
         ${provenance(args).map((sentence) => html`<p>${sentence}</p>`)}

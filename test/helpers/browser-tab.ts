@@ -25,6 +25,8 @@ export interface BrowserTab {
   press(key: keyof typeof KEYS): Promise<void>;
   /** The value of a JavaScript expression in the page. */
   evaluate(expression: string): Promise<unknown>;
+  /** Lays the page out as in a window of this width. */
+  layOut(widthPx: number): Promise<void>;
   /** Lays the page out as on paper of this width, between the margins, by a person whose screen is dark or light. */
   layOutForPrint(widthPx: number, preference?: { readonly isDark: boolean }): Promise<void>;
 }
@@ -130,14 +132,18 @@ export async function withTab(
     ) {
       if (Date.now() > end) throw new Error(`${url} was not loaded`);
     }
+    const layOut = async (width: number): Promise<void> => {
+      const metrics = { width, height: 1000, deviceScaleFactor: 1, mobile: false };
+      await tools.send("Emulation.setDeviceMetricsOverride", metrics, sessionId);
+    };
     await use({
       evaluate,
+      layOut,
       layOutForPrint: async (width, preference) => {
         const value = preference?.isDark === true ? "dark" : "light";
         const features = [{ name: "prefers-color-scheme", value }];
         await tools.send("Emulation.setEmulatedMedia", { media: "print", features }, sessionId);
-        const metrics = { width, height: 1000, deviceScaleFactor: 1, mobile: false };
-        await tools.send("Emulation.setDeviceMetricsOverride", metrics, sessionId);
+        await layOut(width);
       },
       press: async (key) => {
         await tools.send("Input.dispatchKeyEvent", { type: "keyDown", ...KEYS[key] }, sessionId);

@@ -1,14 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { parse as parseCsv } from "csv-parse/sync";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod";
 import { buildCostReport } from "../../../cost/report/build-cost-report.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import { buildStatements, reconcile } from "../../../cost/showback/build-statements.ts";
 import { showbackSchema } from "../../../cost/showback/showback.ts";
 import { fileStem } from "../../../cost/showback/write-mails.ts";
+import { withTab } from "../../helpers/browser-tab.ts";
 import { describeWith, program } from "../../helpers/needs.ts";
 import { costCommand, type Outcome } from "../cost-command.ts";
 import { focusCsv, focusRow, generateMonth } from "../report/focus-month.ts";
@@ -184,20 +186,66 @@ print(json.dumps({
   "csvName": csv.get_filename(),
 }))`;
 
+function readMail(file: string): z.output<typeof mailSchema> {
+  const read = execFileSync("python3", ["-c", READ_MAIL, file], { encoding: "utf8", timeout: 30_000 });
+  return mailSchema.parse(JSON.parse(read));
+}
+
+const CHROMIUM = program("chromium", "apt-get install chromium");
+
+describeWith([PYTHON, CHROMIUM], "a mail of bedplate cost showback, as a mail program shows it", () => {
+  it("is not wider than a phone, whatever its services are called, and has nothing that mail programs drop", async () => {
+    const service = "AmazonElasticContainerServiceForKubernetesInTheNorthernRegion";
+    const Tags = JSON.stringify({ team: "payments" });
+    const input = write(
+      "wide.csv",
+      focusCsv([
+        focusRow({ BilledCost: "12345.678", EffectiveCost: "12345.678", ServiceName: service, Tags }),
+        focusRow({
+          BilledCost: "2345.6",
+          EffectiveCost: "2345.6",
+          ServiceName: service,
+          Tags,
+          BillingPeriodStart: "2026-06-01T00:00:00Z",
+          BillingPeriodEnd: "2026-07-01T00:00:00Z",
+          ChargePeriodStart: "2026-06-14T00:00:00Z",
+          ChargePeriodEnd: "2026-06-15T00:00:00Z",
+        }),
+      ]),
+    );
+    const folder = path.join(folderOf, "wide");
+    const outcome = await costCommand(
+      folderOf,
+      "showback",
+      "--input",
+      input,
+      "--folder",
+      folder,
+      ..."--month 2026-07 --from f@example.com".split(" "),
+    );
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    const [file = ""] = readdirSync(folder);
+    const { html } = readMail(path.join(folder, file));
+    expect(html).toContain("Moved most, USD");
+    expect(html).toContain(service);
+    expect(html).not.toMatch(/<(?:style|link|script|img)|class=|(?:flex|grid)|url\(/i);
+    const profile = mkdtempSync(path.join(tmpdir(), "bedplate-mail-"));
+    onTestFinished(() => rmSync(profile, { recursive: true, force: true }));
+    await withTab(profile, `file://${write("wide.html", html)}`, async (tab) => {
+      await tab.layOut(360);
+      const beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+      expect(await tab.evaluate(beyond)).toBe(0);
+    });
+  }, 120_000);
+});
+
 describeWith([PYTHON], "a mail of bedplate cost showback, as another program reads it", () => {
   it("has text, HTML and a CSV that say the team's row, and keeps a hostile name out of headers and markup", async () => {
     const { stdout } = await showback("read", "--json");
     const { mails, currencies } = showbackSchema.parse(JSON.parse(stdout));
     const cents = new Map<string, number>();
     for (const { team, file, to, amounts } of mails) {
-      const mail = mailSchema.parse(
-        JSON.parse(
-          execFileSync("python3", ["-c", READ_MAIL, path.join(folderOf, "read", file)], {
-            encoding: "utf8",
-            timeout: 30_000,
-          }),
-        ),
-      );
+      const mail = readMail(path.join(folderOf, "read", file));
       expect(mail.defects).toEqual([]);
       expect(mail.types).toEqual([
         "multipart/mixed",
