@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, rename, rm, writeFile } from "node:fs/promises";
 import { type Fault, InputError, messageOf } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
-import { writeOut } from "../report/run-report.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import { diffCatalogues, renderCatalogueDiff } from "./catalogue-diff.ts";
 import { loadCatalogue, parseCatalogue } from "./catalogue.ts";
 import { refreshCatalogue } from "./refresh-catalogue.ts";

@@ -1,8 +1,8 @@
 import type { Environment } from "../../components/environment/environment-spec.ts";
 import { InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import { loadCatalogue } from "../catalogue/catalogue.ts";
-import { writeOut } from "../report/run-report.ts";
 import { buildCostEstimate, type EstimateKey } from "./build-cost-estimate.ts";
 import { buildEstimateDiff, type DiffBase } from "./build-estimate-diff.ts";
 import type { CostEstimate } from "./cost-estimate.ts";

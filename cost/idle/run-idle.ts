@@ -1,6 +1,7 @@
 import type { Environment } from "../../components/environment/environment-spec.ts";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
 import { addDecimals, formatDecimal, parseDecimal } from "../money/exact-decimal.ts";
 import { ownersFileSchema } from "../owners/owners-file.ts";
@@ -8,7 +9,7 @@ import { readContractFile } from "../read-contract-file.ts";
 import { buildCostReport } from "../report/build-cost-report.ts";
 import type { CostReport } from "../report/cost-report.ts";
 import { reportKey } from "../report/report-key.ts";
-import { checkedMonth, writeOut } from "../report/run-report.ts";
+import { checkedMonth } from "../report/run-report.ts";
 import { openPrometheus } from "../right-size/prometheus-api.ts";
 import { DEFAULT_HISTOGRAM, matchersOf, readToolCalls } from "../unit-cost/read-tool-calls.ts";
 import { currencyOf, rowsOfEnvironment } from "../variance/build-cost-variance.ts";

@@ -1,8 +1,9 @@
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import type { OwnersFile } from "../owners/owners-file.ts";
 import { type ContractFile, readContractFile } from "../read-contract-file.ts";
-import { type BillOptions, readMonthByOwner, readOwnerFiles, writeOut } from "../report/run-report.ts";
+import { type BillOptions, readMonthByOwner, readOwnerFiles } from "../report/run-report.ts";
 import { buildJournal, digestOf, journalFaults } from "./build-journal.ts";
 import { type Journal, journalSchema } from "./journal.ts";
 import { renderJournalCsv, renderJournalTable } from "./render-journal.ts";

@@ -3,9 +3,9 @@ import { type Environment } from "../../components/environment/environment-spec.
 import { runningHoursSchema } from "../../components/environment/schedule.ts";
 import { InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import { loadCatalogue } from "../catalogue/catalogue.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
-import { writeOut } from "../report/run-report.ts";
 import { setEnvironmentKey } from "../right-size/edit-environment-text.ts";
 import { openPrometheus } from "../right-size/prometheus-api.ts";
 import { readCommitments, untilSeconds, wholeNumber } from "../right-size/run-right-size.ts";

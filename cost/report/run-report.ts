@@ -1,7 +1,7 @@
-import { writeFile } from "node:fs/promises";
 import type * as z from "zod";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import { allocationRulesSchema } from "../allocation/allocation-rules.ts";
 import { readKubernetesUsage } from "../allocation/read-kubernetes-usage.ts";
 import { type IdleReport, idleReportSchema } from "../idle/idle-report.ts";
@@ -58,26 +58,6 @@ const RENDERERS: Readonly<
   html: async (report, { idle, variance }) =>
     (await import("./page/render-page.ts")).renderPage(report, idle, variance),
 };
-
-/**
- * Writes to the file `out` where it is given, to stdout otherwise.
- *
- * @throws {InputError} when the file cannot be written
- */
-export async function writeOut(text: string, out: string | undefined): Promise<void> {
-  if (out === undefined) {
-    process.stdout.write(text);
-    return;
-  }
-  try {
-    await writeFile(out, text);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new InputError("command line", [{ path: "--out", message: `Cannot write ${out}: ${why}` }], {
-      cause,
-    });
-  }
-}
 
 /** @throws {InputError} when it is no month as in 2026-07 */
 export function checkedMonth(month: string | undefined): string | undefined {

@@ -2,15 +2,10 @@ import * as z from "zod";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import { billingMonthsOf } from "../report/billing-months.ts";
 import type { CostReport } from "../report/cost-report.ts";
-import {
-  type BillOptions,
-  type OwnerFiles,
-  readMonthByOwner,
-  readOwnerFiles,
-  writeOut,
-} from "../report/run-report.ts";
+import { type BillOptions, type OwnerFiles, readMonthByOwner, readOwnerFiles } from "../report/run-report.ts";
 import { foldTagValue } from "../report/tag-spelling.ts";
 import { buildStatements, reconcile } from "./build-statements.ts";
 import { monthBefore } from "./month-before.ts";

@@ -1,11 +1,12 @@
 import type { Environment } from "../../components/environment/environment-spec.ts";
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
 import { buildCostReport } from "../report/build-cost-report.ts";
 import type { CostReport, CurrencyReport } from "../report/cost-report.ts";
 import { reportKey } from "../report/report-key.ts";
-import { checkedMonth, writeOut } from "../report/run-report.ts";
+import { checkedMonth } from "../report/run-report.ts";
 import { openPrometheus, type PrometheusApi } from "../right-size/prometheus-api.ts";
 import { currencyOf, onlyMonthOf } from "../variance/build-cost-variance.ts";
 import { buildUnitCost, type CountedEnvironment } from "./build-unit-cost.ts";

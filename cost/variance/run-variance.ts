@@ -1,12 +1,13 @@
 import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
+import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import { loadCatalogue } from "../catalogue/catalogue.ts";
 import { buildCostEstimate } from "../estimate/build-cost-estimate.ts";
 import type { CostEstimate } from "../estimate/cost-estimate.ts";
 import type { LoadEnvironment } from "../estimate/run-estimate.ts";
 import { buildCostReport } from "../report/build-cost-report.ts";
 import { reportKey } from "../report/report-key.ts";
-import { checkedMonth, writeOut } from "../report/run-report.ts";
+import { checkedMonth } from "../report/run-report.ts";
 import { csvLine } from "../report/render-csv.ts";
 import { cellText, renderColumns, wrapText } from "../report/render-table.ts";
 import { buildCostVariance } from "./build-cost-variance.ts";
