@@ -8,10 +8,12 @@ import { AMOUNTS } from "./amounts.ts";
 /**
  * The least that a report by team and day has to do, and nothing of what makes it one: DuckDB's own sum of the columns
  * that amortized cost is made of, as the doubles they are, by team, day and type of line, under the report's limit of
- * memory. With `columns` it also reads the other columns that a report reads and counts their values; with `amounts` it
+ * memory. With `columns` it also reads the other columns that a report reads, for the largest of each, or the length of
+ * the longest: of less, as a count of values, DuckDB reads nothing where it knows that none is missing. With `amounts` it
  * reads nothing else; with `exact` it reads those columns, adds decimals in place of doubles, and tells lines apart by
- * more of what they are. None says whose a line is, checks one, or takes a pod's cost from its instance. Writes the
- * sum of what was billed. Arguments: the bill's folder, the file to write, `columns`, `amounts` or `exact`.
+ * more of what they are. None says whose a line is, checks one, or takes a pod's cost from its instance. All that it adds
+ * up is given back, as DuckDB leaves out what nobody asks for; what was billed of it is written. Arguments: the bill's
+ * folder, the file to write, `columns`, `amounts` or `exact`.
  */
 const [folder = "", out = "", reads = ""] = process.argv.slice(2);
 
@@ -19,16 +21,24 @@ const instance = await DuckDBInstance.create(":memory:", { memory_limit: "512MB"
 const connection = await instance.connect();
 const from = `read_parquet(${sqlText(`${folder}/**/*.parquet`)}, hive_partitioning = false)`;
 const described = await connection.runAndReadAll(`describe select * from ${from}`);
-const names = z
-  .array(z.object({ column_name: z.string() }))
-  .parse(described.getRowObjectsJson())
-  .map(({ column_name: name }) => name);
+const types = new Map(
+  z
+    .array(z.object({ column_name: z.string(), column_type: z.string() }))
+    .parse(described.getRowObjectsJson())
+    .map(({ column_name: name, column_type: type }) => [name, type]),
+);
+
+/** The least that has every value of a column read. */
+function largestOf(name: string): string {
+  const type = types.get(name) ?? "";
+  if (type === "VARCHAR") return `max(strlen(${sqlName(name)}))`;
+  return type.startsWith("MAP(") ? `max(cardinality(${sqlName(name)}))` : `max(${sqlName(name)})`;
+}
+
 const others =
-  reads !== "amounts"
-    ? CUR_COLUMNS.filter((name) => names.includes(name) && !AMOUNTS.includes(name)).map(
-        (name) => `count(${sqlName(name)}) as ${sqlName(`${name} values`)}`,
-      )
-    : [];
+  reads === "amounts"
+    ? []
+    : CUR_COLUMNS.filter((name) => types.has(name) && !AMOUNTS.includes(name)).map(largestOf);
 /** Without these a sum is of several services, commitments or currencies. */
 const keys =
   reads === "exact"
@@ -43,11 +53,12 @@ const keys =
     : [];
 const amountOf = (name: string): string => (reads === "exact" ? `cast(${name} as decimal(18, 10))` : name);
 const reader = await connection.runAndReadAll(`
-  select sum(line_item_unblended_cost) from (
-    select map_extract_value(resource_tags, 'user_team') as team, cast(line_item_usage_start_date as date) as day,
-      line_item_line_item_type as type, ${[...AMOUNTS.map((name) => `sum(${amountOf(name)}) as ${name}`), ...others].join(", ")}
-    from ${from}
-    group by ${["team", "day", "type", ...keys].join(", ")}
-  )`);
-writeFileSync(out, String(reader.getRows()[0]?.[0]));
+  select ${[...AMOUNTS.map((name) => `sum(${amountOf(name)}) as ${name}`), ...others].join(", ")},
+    map_extract_value(resource_tags, 'user_team') as team, cast(line_item_usage_start_date as date) as day,
+    line_item_line_item_type as type
+  from ${from}
+  group by ${["team", "day", "type", ...keys].join(", ")}`);
+const [billed] = AMOUNTS;
+const sums = z.array(z.object({ [billed ?? ""]: z.coerce.number() })).parse(reader.getRowObjectsJson());
+writeFileSync(out, String(sums.reduce((sum, group) => sum + (group[billed ?? ""] ?? 0), 0)));
 instance.closeSync();

@@ -56,7 +56,7 @@ const AIM_RATIO = 1.25;
 
 const HOW_NOTES = [
   "The report is the command as a person runs it: it hashes the files, checks every line, splits, amortizes, takes pods from their instances and balances, in exact decimals, by team and day.",
-  "The same columns: DuckDB's sum, as the doubles they are, of the amounts that amortized cost is made of, by team, day and type of line, with every other column that the report reads read and counted. Nobody checks a line or says whose it is.",
+  "The same columns: DuckDB's sum, as the doubles they are, of the amounts that amortized cost is made of, by team, day and type of line, with every other column that the report reads read too, for its largest value. Nobody checks a line or says whose it is.",
   "By team alone: the same without days, which most reports are. DuckDB is held to what leaves both below 512 MiB; a report by resource or hour takes what it needs, at most half of the machine or 4 GB.",
   "Exact, more keys: the same sum in exact decimals, by the columns that the report tells lines apart by too.",
   "Amounts alone: nothing else is read. hyparquet streams in JavaScript, polars is a dataframe in memory.",

@@ -30,10 +30,12 @@ import type { ReportKey } from "./report-key.ts";
 import { notesOf } from "./report-notes.ts";
 import { type SoundBill, withSoundBill } from "./sound-bill.ts";
 import {
+  type BillingPeriod,
   type BillTotal,
   type CommitmentTotal,
   type NodeTotal,
   readBillingMonths,
+  readBillingPeriods,
   readBillTotals,
   readCommitments,
   readNodes,
@@ -310,12 +312,11 @@ async function reportOf(bill: SoundBill, args: CostReportArgs, asked: Asked): Pr
   };
 }
 
-/**
- * Reads a bill and splits it by a key. The same file and arguments give the same report, to the byte.
- *
- * @throws {InputError} when the file is no sound bill, with every fault
- */
-export async function buildCostReport(args: CostReportArgs): Promise<CostReport> {
+/** Opens the bill with all that the report asks of it. */
+async function withReport<T>(
+  args: CostReportArgs,
+  use: (report: CostReport, bill: SoundBill) => Promise<T> | T,
+): Promise<T> {
   const { input, key, kubernetes, listColumn, month, threads } = args;
   const asked = {
     ownership: ownershipFor(key, args.owners),
@@ -325,9 +326,36 @@ export async function buildCostReport(args: CostReportArgs): Promise<CostReport>
   };
   const needed = key.kind === "tag" ? (["Tags"] as const) : [key.column];
   const condense = needsOf({ ...asked, key, hasResources: args.resources !== undefined });
-  return await withSoundBill({ input, needed, condense, listColumn, month, threads }, (bill) =>
-    reportOf(bill, args, asked),
+  return await withSoundBill({ input, needed, condense, listColumn, month, threads }, async (bill) =>
+    use(await reportOf(bill, args, asked), bill),
   );
+}
+
+/**
+ * Reads a bill and splits it by a key. The same file and arguments give the same report, to the byte.
+ *
+ * @throws {InputError} when the file is no sound bill, with every fault
+ */
+export async function buildCostReport(args: CostReportArgs): Promise<CostReport> {
+  return await withReport(args, (report) => report);
+}
+
+/** A report with the billing periods that it is of, whose money its lines have apart. */
+export interface ReportOfPeriods {
+  readonly report: CostReport;
+  readonly periods: readonly BillingPeriod[];
+}
+
+/**
+ * The same with the days of each billing period: months beside one another from one read of the bill.
+ *
+ * @throws {InputError} as `buildCostReport` does
+ */
+export async function buildReportOfPeriods(args: CostReportArgs): Promise<ReportOfPeriods> {
+  return await withReport(args, async (report, { queries }) => ({
+    report,
+    periods: await readBillingPeriods(queries, args.month),
+  }));
 }
 
 /** Whether every currency of the report balances: what the exit code says. */

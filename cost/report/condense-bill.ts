@@ -5,21 +5,18 @@ import { type BillShape, countFaults, shapeOf } from "./check-bill.ts";
 import type { Grouping } from "./condense-amounts.ts";
 import { nodesSql, ownTagsSql, parentLinesSql, severalTagsSql, taggedNodesSql } from "./condense-nodes.ts";
 import { columnOf, isSplitGroup, typedColumns } from "./condense-roles.ts";
-import { type CondenseNeeds, type CondenseSource, groupsSql } from "./condense-sql.ts";
+import { type CondenseNeeds, type CondenseSource, groupsSql, tagKeysSql } from "./condense-sql.ts";
 import { condensedSql } from "./condensed-lines.ts";
 import type { FileLayout } from "./read-bill.ts";
 import { foldTagKey } from "./tag-spelling.ts";
 
 const spellingSchema = z.array(z.object({ spelling: z.string() }));
 
-async function readSpellings(
-  database: BillDatabase,
-  keys: string,
-  needs: CondenseNeeds,
-): Promise<readonly string[]> {
+/** Spellings of the asked tag keys among those of the lines that were looked at. */
+async function readSpellings(database: BillDatabase, needs: CondenseNeeds): Promise<readonly string[]> {
   const asked = new Set(needs.tagKeys.map(foldTagKey));
   const found = spellingSchema.parse(
-    await database.rows(`select distinct unnest(keys) as spelling from (${keys}) order by spelling`),
+    await database.rows("select distinct unnest(keys) as spelling from tag_key_set order by spelling"),
   );
   return found.map(({ spelling }) => spelling).filter((spelling) => asked.has(foldTagKey(spelling)));
 }
@@ -63,14 +60,25 @@ async function groupLinesByTags(
 ): Promise<CondenseSource> {
   const { from, columns, needs } = source;
   const tags = columnOf("tags", columns)?.source;
-  const sample = `select map_keys(${tags ?? ""}) as keys from ${from} limit ${SAMPLE_LINES}`;
-  const first = {
-    ...source,
-    spellings: tags === undefined ? [] : await readSpellings(database, sample, needs),
-  };
+  if (tags === undefined) {
+    const untagged = { ...source, spellings: [] };
+    await makeGroups(database, untagged, "lines", lines);
+    return untagged;
+  }
+  const keySets = (tagged: string): string =>
+    `select ${tagKeysSql(tags)} as tag_keys, any_value(map_keys(${tags})) as keys from ${tagged} group by all`;
+  await database.run(
+    `create temp table tag_key_set as ${keySets(`(select ${tags} from ${from} limit ${SAMPLE_LINES})`)}`,
+  );
+  const first = { ...source, spellings: await readSpellings(database, needs) };
   await makeGroups(database, first, "lines", lines);
-  if (tags === undefined) return first;
-  const spellings = await readSpellings(database, "select map_keys(tags) as keys from line_group", needs);
+  const later = "select tag_keys from line_group where tag_keys not in (select tag_keys from tag_key_set)";
+  if ((await readCount(database, `select count(*) as count from (${later})`)) > 0) {
+    await database.run(
+      `insert into tag_key_set ${keySets(`${from} where ${tagKeysSql(tags)} in (${later})`)}`,
+    );
+  }
+  const spellings = await readSpellings(database, needs);
   if (spellings.length === first.spellings.length) return first;
   const all = { ...source, spellings };
   await makeGroups(database, all, "lines", lines);

@@ -113,13 +113,14 @@ export function reducedText(
 
 const TAG_COLUMN = "tag_";
 
-function tagColumn(index: number): string {
+/** The value of an asked tag key, by the place of its spelling. */
+export function tagColumn(index: number): string {
   return `${TAG_COLUMN}${index}`;
 }
 
-/** What groups of a node's own lines are told apart by, of their tags. */
-export function tagKeysOfGroup({ spellings }: CondenseSource): string {
-  return `[cast(tag_keys as varchar), ${spellings.map((_, index) => tagColumn(index)).join(", ")}]`;
+/** Which tag keys a line has, as a number: their names are in the table `tag_key_set`. */
+export function tagKeysSql(tags: string): string {
+  return `hash(map_keys(${tags}))`;
 }
 
 /** What is read of every line, and which of it lines are told apart by. */
@@ -155,7 +156,7 @@ function lineColumns(source: CondenseSource, grouping: Grouping): LineColumns {
   }
   const tags = columnOf("tags", columns)?.source;
   if (tags !== undefined && grouping === "lines") {
-    selected.push(`${tags} as tags`);
+    addKey("tag_keys", tagKeysSql(tags));
     for (const [index, spelling] of spellings.entries()) {
       addKey(tagColumn(index), `map_extract_value(${tags}, ${sqlText(spelling)})`);
     }
@@ -181,7 +182,6 @@ function nodeColumns(source: CondenseSource, grouping: Grouping): LineColumns {
   if (needs.podNodes && columnOf("node", columns) !== undefined) {
     addKey("pod_node", "case when is_split then parent end");
   }
-  if (columnOf("tags", columns) !== undefined) addKey("tag_keys", "hash(map_keys(tags))");
   if (hasOwnTags(source)) addKey("own_node", "case when is_node and is_split is not true then resource end");
   return { keys, selected };
 }
@@ -327,7 +327,6 @@ export function groupsSql(source: CondenseSource, grouping: Grouping, pass: Pass
     ...(pass === "plain" ? ["bool_and(is_plain)"] : []),
     ...except.map((sql) => `not (${sql})`),
   ];
-  const tags = columnOf("tags", columns) === undefined || grouping === "pods" ? [] : ["first(tags) as tags"];
   const amounts = columns.found
     .filter(isAmount)
     .map((column) => amountOfGroup(column, addends, pass, columns));
@@ -337,7 +336,7 @@ export function groupsSql(source: CondenseSource, grouping: Grouping, pass: Pass
       ${sqlText(pass)} as pass, ${isOfNode} as of_node,
       ${monthOf(start)} as start_month, ${start} as first_start, ${last} as last_start, max(charge_end) as last_end,
       count(*) as x_Lines, ${odd[pass]} as odd_lines,
-      ${[...tags, ...amounts].join(",\n")}
+      ${amounts.join(",\n")}
     from (
       select ${["*", ...selected, ...(pass === "plain" ? [`${isPlain} as is_plain`] : [])].join(",\n")}
       from (

@@ -1,16 +1,32 @@
 import { sqlText } from "./bill-database.ts";
 import type { Grouping } from "./condense-amounts.ts";
 import { columnOf } from "./condense-roles.ts";
-import { type CondenseNeeds, type CondenseSource, keepsEachNode, reducedText } from "./condense-sql.ts";
+import {
+  type CondenseNeeds,
+  type CondenseSource,
+  keepsEachNode,
+  reducedText,
+  tagColumn,
+} from "./condense-sql.ts";
 import { textOrNull } from "./read-bill.ts";
 
-/** Tags as JSON: the asked keys with their values, the other keys without. */
+/** A line's tags as JSON: the asked keys with their values, the other keys without. */
 export function condensedTagsSql(tags: string, spellings: readonly string[]): string {
   const asked = spellings.length === 0 ? "false" : `tag.key in (${spellings.map(sqlText).join(", ")})`;
   return (
     `case when cardinality(${tags}) > 0 then cast(to_json(map_from_entries(list_transform(map_entries(${tags}), ` +
     `lambda tag: {'k': tag.key, 'v': case when ${asked} then tag.value end}))) as varchar) end`
   );
+}
+
+/** The groups of lines, with the tags of each as `condensedTagsSql` has a line's, of its set of keys and its asked values. */
+export function taggedGroupsSql(spellings: readonly string[]): string {
+  const values = spellings.map((spelling, index) => `when ${sqlText(spelling)} then ${tagColumn(index)}`);
+  const value = values.length === 0 ? "cast(null as varchar)" : `case key ${values.join(" ")} end`;
+  return `
+    select line_group.*, case when len(keys) > 0 then
+      cast(to_json(map_from_entries(list_transform(keys, lambda key: {'k': key, 'v': ${value}}))) as varchar) end as line_tags
+    from line_group left join tag_key_set using (tag_keys)`;
 }
 
 /** What lines of one time have in common. */
@@ -75,14 +91,11 @@ export function condensedSql(
   }
   for (const name of columns.absent) addNothing(name);
   groupBy.push(...timesOf(needs), "signs", "pass");
-  const hasTags = grouping === "lines" && columnOf("tags", columns) !== undefined;
+  const hasTags = columnOf("tags", columns) !== undefined;
   const isOfNode = grouping === "pods" && (eachNode || keepsEachNode(needs));
   return `
     select ${selected.join(",\n")}, sum(x_Lines) as x_Lines, ${sqlText(standsFor)} as x_StandsFor
-    from (
-      select *${hasTags ? `, ${condensedTagsSql("tags", spellings)} as line_tags` : ""}
-      from ${grouping === "lines" ? "line_group" : "pod_group"}
-      where ${isOfNode ? "of_node" : "not of_node"}
-    )
+    from (${grouping === "pods" ? "from pod_group" : hasTags ? taggedGroupsSql(spellings) : "from line_group"})
+    where ${isOfNode ? "of_node" : "not of_node"}
     group by ${groupBy.join(", ")}`;
 }

@@ -167,4 +167,26 @@ describe("condenseBill()", () => {
       expect(await reportOf(typed, asked)).toEqual(await reportOf(text, asked));
     }
   });
+
+  it("finds a spelling of the tag that no line has but one far back", async () => {
+    const out = path.join(folder, "late-spelling");
+    const month = { kind: "cur2", rows: 21_000, seed: 13, month: "2026-02", deliveries: 1 } as const;
+    await generateMonth({ ...month, format: "parquet", out });
+    const bill = path.join(folder, "late-spelling.parquet");
+    const duckdb = await DuckDBInstance.create(":memory:");
+    try {
+      const connection = await duckdb.connect();
+      const tags =
+        "case when row_number() over () = 20500 then map {'aws:x': '1', 'user_TEAM': 'late'} else resource_tags end";
+      await connection.run(
+        `copy (select * replace (${tags} as resource_tags) from '${out}/**/*.parquet') to '${bill}' (format parquet)`,
+      );
+    } finally {
+      duckdb.closeSync();
+    }
+    const { currencies } = await reportOf(bill, {});
+    expect(currencies[0]?.rows.filter(({ owner }) => owner === "late").map(({ lines }) => lines)).toEqual([
+      1,
+    ]);
+  });
 });
