@@ -354,7 +354,9 @@ export interface ReportOfPeriods {
 export async function buildReportOfPeriods(args: CostReportArgs): Promise<ReportOfPeriods> {
   return await withReport(args, async (report, { queries }) => ({
     report,
-    periods: await readBillingPeriods(queries, args.month),
+    periods: (await readBillingPeriods(queries)).filter(
+      ({ month }) => args.month === undefined || month === args.month,
+    ),
   }));
 }
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type BillQueries, sqlText } from "./bill-database.ts";
+import type { BillQueries } from "./bill-database.ts";
 import { InputError } from "../../host-tuning/errors.ts";
 import { parseDecimal } from "../money/exact-decimal.ts";
 import { bucketSchema, reasonSchema } from "./cost-report.ts";
@@ -156,15 +156,12 @@ const periodSchema = z.object({
 /** Days that a billing period has charges of in a currency. */
 export type BillingPeriod = z.output<typeof periodSchema>;
 
-/** The billing periods of every currency, in order, with the days of their charges; of one month where it is named. */
-export async function readBillingPeriods(
-  database: BillQueries,
-  month: string | undefined,
-): Promise<readonly BillingPeriod[]> {
+/** The billing periods of every currency, in order, with the days of their charges. */
+export async function readBillingPeriods(database: BillQueries): Promise<readonly BillingPeriod[]> {
   const rows = await database.rows(
     `select BillingCurrency as currency, substr(BillingPeriodStart, 1, 7) as month,
        min(substr(ChargePeriodStart, 1, 10)) as first_day, max(substr(x_LastStart, 1, 10)) as last_day
-     from bill${month === undefined ? "" : ` where substr(BillingPeriodStart, 1, 7) = ${sqlText(month)}`}
+     from bill
      group by BillingCurrency, substr(BillingPeriodStart, 1, 7) order by currency, month`,
   );
   return z.array(periodSchema).parse(rows);

@@ -12,8 +12,7 @@ import {
   splitDecimal,
   subtractDecimals,
 } from "../money/exact-decimal.ts";
-import type { CostReport, CurrencyReport } from "../report/cost-report.ts";
-import { currencyOf, onlyMonthOf, rowsOfEnvironment } from "../variance/build-cost-variance.ts";
+import type { BilledMonth } from "./billed-months.ts";
 import { type CountedCalls, isCallerLabel, type ToolCalls } from "./read-tool-calls.ts";
 import type { EnvironmentUnitCost, UnitAmounts, UnitCost, UnitCostRow } from "./unit-cost.ts";
 
@@ -32,8 +31,7 @@ export interface CountedEnvironment {
 }
 
 export interface UnitCostArgs {
-  /** A bill split by environment, of one billing period. */
-  readonly report: CostReport;
+  readonly billed: BilledMonth;
   readonly environments: readonly CountedEnvironment[];
   /** What the rows are of: the label that calls were counted by. */
   readonly by: string;
@@ -118,20 +116,18 @@ function sumOf(counted: readonly Pick<CountedCalls, "calls" | "failedCalls">[]):
   );
 }
 
-function daysOf({ chargeDays: { first, last } }: CurrencyReport): number {
+function daysOf({ chargeDays: { first, last } }: BilledMonth): number {
   return (Date.parse(last) - Date.parse(first)) / DAY_MILLIS + 1;
 }
 
 function environmentRow(
   { environment, calls }: CountedEnvironment,
-  currency: CurrencyReport,
+  billed: BilledMonth,
   pricing: Pricing,
 ): EnvironmentUnitCost {
-  const cost = addDecimals(
-    rowsOfEnvironment(currency, environment.name).map(({ effective }) => parseDecimal(effective)),
-  );
+  const cost = billed.costOf(environment.name);
   const costRounded = roundDecimal(cost, pricing.minorDigits);
-  const days = { bill: daysOf(currency), watched: calls.watchedDays };
+  const days = { bill: daysOf(billed), watched: calls.watchedDays };
   return {
     environment: environment.name,
     team: environment.owner.team,
@@ -206,23 +202,17 @@ function notesOf(
 /**
  * What a million tool calls cost: the effective cost of environments over the calls on the same days. Parts add up to the
  * environment's cost to the last digit, and in cents. Pure.
- *
- * @throws {InputError} when the bill has several billing periods or none in the environments' currency
  */
 export function buildUnitCost(args: UnitCostArgs): UnitCost {
-  const { report, environments, by, source, pricePerMillionCalls } = args;
-  const currency = currencyOf(
-    report,
-    environments.map(({ environment }) => environment.budget.currency),
-  );
-  const pricing = { minorDigits: currency.minorDigits, pricePerMillionCalls };
-  const rows = environments.map((counted) => environmentRow(counted, currency, pricing));
+  const { billed, environments, by, source, pricePerMillionCalls } = args;
+  const pricing = { minorDigits: billed.minorDigits, pricePerMillionCalls };
+  const rows = environments.map((counted) => environmentRow(counted, billed, pricing));
   return {
     apiVersion: API_VERSION,
     kind: "UnitCost",
-    month: onlyMonthOf(currency),
-    chargeDays: currency.chargeDays,
-    currency: currency.currency,
+    month: billed.month,
+    chargeDays: billed.chargeDays,
+    currency: billed.currency,
     by,
     source,
     pricePerMillionCalls: pricePerMillionCalls ?? null,

@@ -3,12 +3,11 @@ import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
-import { buildCostReport } from "../report/build-cost-report.ts";
-import type { CostReport, CurrencyReport } from "../report/cost-report.ts";
+import { buildReportOfPeriods } from "../report/build-cost-report.ts";
 import { reportKey } from "../report/report-key.ts";
 import { checkedMonth } from "../report/run-report.ts";
 import { openPrometheus, type PrometheusApi } from "../right-size/prometheus-api.ts";
-import { currencyOf, onlyMonthOf } from "../variance/build-cost-variance.ts";
+import { type BilledMonth, billedMonths, onlyBilledMonth } from "./billed-months.ts";
 import { buildUnitCost, type CountedEnvironment } from "./build-unit-cost.ts";
 import { histogramWith, matchersOf, readToolCalls } from "./read-tool-calls.ts";
 import { renderUnitCostCsv, renderUnitCostTable } from "./render-unit-cost.ts";
@@ -75,36 +74,32 @@ interface UnitCostQuestion {
   readonly api: PrometheusApi;
 }
 
-/** The bill's part in the environments' currency; all of its billing periods where no month is named. */
-async function readReport(
+async function readBilledMonths(
   { options, environments }: UnitCostQuestion,
   month: string | undefined,
-): Promise<{ readonly report: CostReport; readonly currency: CurrencyReport }> {
+): Promise<readonly BilledMonth[]> {
   const key = reportKey("environment", options.tagKey);
-  const report = await buildCostReport({ input: options.input, key, month });
-  const currency = currencyOf(
-    report,
+  const read = await buildReportOfPeriods({ input: options.input, key, month });
+  return billedMonths(
+    read,
     environments.map(({ budget }) => budget.currency),
   );
-  return { report, currency };
 }
 
-async function readUnitCost(question: UnitCostQuestion, month: string | undefined): Promise<UnitCost> {
+async function readUnitCost(question: UnitCostQuestion, billed: BilledMonth): Promise<UnitCost> {
   const { options, environments, api } = question;
-  const { report, currency } = await readReport(question, month);
-  onlyMonthOf(currency);
   const counted: CountedEnvironment[] = [];
   for (const environment of environments) {
     const calls = await readToolCalls(api, {
       matchers: matchersOf(environment, options.job),
       label: options.by,
       histogram: options.histogram ?? histogramWith(options.by),
-      days: currency.chargeDays,
+      days: billed.chargeDays,
     });
     counted.push({ environment, calls });
   }
   return buildUnitCost({
-    report,
+    billed,
     environments: counted,
     by: options.by,
     source: api.source,
@@ -113,10 +108,10 @@ async function readUnitCost(question: UnitCostQuestion, month: string | undefine
 }
 
 async function readTrend(question: UnitCostQuestion): Promise<UnitCostTrend> {
-  const { currency } = await readReport(question, undefined);
-  const months = [...new Set(currency.lines.map(({ BillingMonth }) => BillingMonth))].toSorted();
   const unitCosts: UnitCost[] = [];
-  for (const month of months) unitCosts.push(await readUnitCost(question, month));
+  for (const billed of await readBilledMonths(question, undefined)) {
+    unitCosts.push(await readUnitCost(question, billed));
+  }
   return buildUnitCostTrend(unitCosts);
 }
 
@@ -133,7 +128,9 @@ export async function runUnitCost(
   const text =
     options.trend === true
       ? TREND_RENDERERS[options.format](await readTrend(question))
-      : RENDERERS[options.format](await readUnitCost(question, month));
+      : RENDERERS[options.format](
+          await readUnitCost(question, onlyBilledMonth(await readBilledMonths(question, month))),
+        );
   await writeOut(text, options.out);
   return EXIT_CODE.asWanted;
 }

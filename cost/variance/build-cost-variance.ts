@@ -50,7 +50,7 @@ function actualOf(currency: CurrencyReport, environment: string): ExactDecimal {
  *
  * @throws {InputError} when it has several
  */
-export function onlyMonthOf({ billingMonths: { first, last } }: CurrencyReport): string {
+function onlyMonthOf({ billingMonths: { first, last } }: CurrencyReport): string {
   if (first === last) return first;
   const message = `the bill has the billing periods ${first} to ${last}: name one`;
   throw new InputError("command line", [{ path: "--month", message }]);

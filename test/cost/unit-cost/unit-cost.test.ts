@@ -1,12 +1,13 @@
 import path from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Environment, environmentSchema } from "../../../components/environment/environment-spec.ts";
 import { addDecimals, formatDecimal, parseDecimal } from "../../../cost/money/exact-decimal.ts";
-import { buildCostReport } from "../../../cost/report/build-cost-report.ts";
-import type { CostReport } from "../../../cost/report/cost-report.ts";
+import { buildReportOfPeriods } from "../../../cost/report/build-cost-report.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
+import { withSoundBill } from "../../../cost/report/sound-bill.ts";
 import type { PrometheusApi } from "../../../cost/right-size/prometheus-api.ts";
+import { type BilledMonth, billedMonths, onlyBilledMonth } from "../../../cost/unit-cost/billed-months.ts";
 import { buildUnitCost } from "../../../cost/unit-cost/build-unit-cost.ts";
 import { type CountedCalls, readToolCalls } from "../../../cost/unit-cost/read-tool-calls.ts";
 import { renderUnitCostTable } from "../../../cost/unit-cost/render-unit-cost.ts";
@@ -23,6 +24,9 @@ import { PROMETHEUS, type PrometheusHistory, startPrometheus } from "../../helpe
 import { costCommand, type Outcome } from "../cost-command.ts";
 import { type CurRow, curCsv } from "../report/cur-month.ts";
 import { scratchFolder } from "../report/scratch-folder.ts";
+
+// The real one, with its calls counted: who opens a bill reads all of it.
+vi.mock("../../../cost/report/sound-bill.ts", { spy: true });
 
 const GOLDEN = path.resolve(import.meta.dirname, "../../golden/cost");
 const write = scratchFolder();
@@ -69,9 +73,14 @@ function inJune(row: CurRow): CurRow {
   return { ...row, columns: Object.fromEntries(columns) };
 }
 
-async function reportOf(rows: readonly CurRow[]): Promise<CostReport> {
+async function monthsOf(rows: readonly CurRow[]): Promise<readonly BilledMonth[]> {
   const input = write("unit-bill.csv", curCsv(rows));
-  return await buildCostReport({ input, key: reportKey("environment", undefined) });
+  const read = await buildReportOfPeriods({ input, key: reportKey("environment", undefined) });
+  return billedMonths(read, ["USD"]);
+}
+
+async function billOf(rows: readonly CurRow[]): Promise<BilledMonth> {
+  return onlyBilledMonth(await monthsOf(rows));
 }
 
 interface Counted {
@@ -81,9 +90,9 @@ interface Counted {
   readonly watchedDays?: number;
 }
 
-function unitCostOf(report: CostReport, counted: readonly Counted[], price?: string): UnitCost {
+function unitCostOf(billed: BilledMonth, counted: readonly Counted[], price?: string): UnitCost {
   const built = buildUnitCost({
-    report,
+    billed,
     environments: counted.map(({ name, team, rows, watchedDays = 1 }) => ({
       environment: environment(name, team),
       calls: { rows, watchedDays, warnings: [] },
@@ -102,13 +111,9 @@ function calls(key: string | null, count: number, toolSeconds: number, failedCal
 
 describe("buildUnitCost()", () => {
   it("divides an environment's cost by its calls, and shares it out by the time in its tools", async () => {
-    const report = await reportOf([
-      usage("dev", "60", "02"),
-      usage("Dev", "40", "02"),
-      usage("qa", "7", "02"),
-    ]);
+    const billed = await billOf([usage("dev", "60", "02"), usage("Dev", "40", "02"), usage("qa", "7", "02")]);
     const rows = [calls("render", 576, 12_960, 288), calls("search", 2880, 1440)];
-    const { environments } = unitCostOf(report, [{ name: "dev", rows }], "5000");
+    const { environments } = unitCostOf(billed, [{ name: "dev", rows }], "5000");
     expect(environments).toMatchObject([
       {
         calls: 3456,
@@ -129,12 +134,12 @@ describe("buildUnitCost()", () => {
   });
 
   it("adds the environments of a team up, and no other's", async () => {
-    const report = await reportOf([
+    const billed = await billOf([
       usage("dev", "1.005", "02"),
       usage("qa", "2", "02"),
       usage("lab", "9", "02"),
     ]);
-    const { teams } = unitCostOf(report, [
+    const { teams } = unitCostOf(billed, [
       { name: "dev", rows: [calls("a", 10, 1)] },
       { name: "lab", team: "search", rows: [] },
       { name: "qa", rows: [calls("a", 30, 1)] },
@@ -146,8 +151,8 @@ describe("buildUnitCost()", () => {
   });
 
   it("calls a unit cost a bound where days were not watched, and says what the bill lacks", async () => {
-    const report = await reportOf([usage("dev", "1", "02"), usage("dev", "1", "05")]);
-    const { environments, notes } = unitCostOf(report, [
+    const billed = await billOf([usage("dev", "1", "02"), usage("dev", "1", "05")]);
+    const { environments, notes } = unitCostOf(billed, [
       { name: "dev", rows: [calls("a", 10, 1)], watchedDays: 3 },
       { name: "qa", rows: [calls("a", 10, 1)], watchedDays: 4 },
     ]);
@@ -164,11 +169,11 @@ describe("buildUnitCost()", () => {
   });
 
   it("says what the rows of nobody and of others are, where it is by caller", async () => {
-    const report = await reportOf([usage("dev", "10", "02")]);
+    const billed = await billOf([usage("dev", "10", "02")]);
     const rows = [calls("acme", 10, 1), calls("none", 10, 1), calls("other", 10, 2)];
     const notesBy = (by: string): readonly string[] =>
       buildUnitCost({
-        report,
+        billed,
         environments: [{ environment: environment("dev"), calls: { rows, watchedDays: 1, warnings: [] } }],
         by,
         source: "http://prometheus.example",
@@ -184,13 +189,13 @@ describe("buildUnitCost()", () => {
   });
 
   it("splits any cost over any calls to the last digit and to the cent", async () => {
-    const report = await reportOf([usage("dev", "123.4567891239", "02")]);
+    const billed = await billOf([usage("dev", "123.4567891239", "02")]);
     const seconds = fc.oneof(fc.double({ min: 0, max: 1e9, noNaN: true }), fc.integer({ min: 0, max: 999 }));
     const row = fc.record({ calls: fc.nat(), toolSeconds: seconds });
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), (counts) => {
         const counted = counts.map((one, index) => calls(`tool-${index}`, one.calls, one.toolSeconds));
-        const [dev] = unitCostOf(report, [{ name: "dev", rows: counted }]).environments;
+        const [dev] = unitCostOf(billed, [{ name: "dev", rows: counted }]).environments;
         const rows = dev?.rows ?? [];
         if (rows.length === 0) {
           expect(counts.every((one) => one.toolSeconds < 1e-6)).toBe(true);
@@ -208,16 +213,13 @@ describe("buildUnitCost()", () => {
 
 describe("renderUnitCostTable()", () => {
   it("reads as the golden file, at most 100 columns wide", async () => {
-    const report = await reportOf([
-      usage("production-of-europe", "1234567.89", "02"),
-      usage("qa", "2", "03"),
-    ]);
+    const billed = await billOf([usage("production-of-europe", "1234567.89", "02"), usage("qa", "2", "03")]);
     const rows = [
       calls("a-tool-with-a-name-that-is-far-longer-than-a-column", 123_456_789_012, 5e6, 1_234_567),
       calls(null, 10, 3),
     ];
     const unitCost = unitCostOf(
-      report,
+      billed,
       [
         { name: "production-of-europe", rows, watchedDays: 1 },
         { name: "qa", team: "search", rows: [], watchedDays: 2 },
@@ -254,7 +256,7 @@ describe("readToolCalls()", () => {
 describe("buildUnitCostTrend()", () => {
   const month = async (rows: readonly CurRow[], calls: number, watchedDays = 1): Promise<UnitCost> => {
     const counted = [{ key: "search", calls, failedCalls: 0, toolSeconds: 1 }];
-    return unitCostOf(await reportOf(rows), [{ name: "dev", rows: calls === 0 ? [] : counted, watchedDays }]);
+    return unitCostOf(await billOf(rows), [{ name: "dev", rows: calls === 0 ? [] : counted, watchedDays }]);
   };
 
   it("puts months in order with the change of what a million calls cost", async () => {
@@ -364,6 +366,50 @@ describeWith(PROMETHEUS, "bedplate cost unit-cost, from a real Prometheus", () =
     const both = await run(bill, "--trend", "--month", "2026-07");
     expect(both).toMatchObject({ exitCode: 2, stdout: "" });
     expect(both.stderr).toContain("--month: is one billing period");
+  });
+
+  it("opens the bill once for --trend; each month is what --month gives, one in another currency none", async () => {
+    const inMay = (row: CurRow): CurRow => {
+      const june = Object.entries(inJune(row).columns);
+      const columns = june.map(([name, value]) => [
+        name,
+        value.replace(/^2026-06/, "2026-05").replace(/^2026-07/, "2026-06"),
+      ]);
+      return { ...row, columns: { ...Object.fromEntries(columns), line_item_currency_code: "EUR" } };
+    };
+    const bill = [
+      usage("dev", "0.0000000000016", "03"),
+      usage("Dev", "100", "01"),
+      usage("qa", "3", "01"),
+      inJune(usage("dev", "50.0049", "09")),
+      inJune(usage("dev", "-0.0000000000004", "30")),
+      inMay(usage("dev", "7", "01")),
+    ];
+    const opened = vi.mocked(withSoundBill);
+    opened.mockClear();
+    const trend = await run(bill, "--trend", "--json");
+    expect(trend).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(opened).toHaveBeenCalledTimes(1);
+    const { months } = unitCostTrendSchema.parse(JSON.parse(trend.stdout));
+    expect(months.map(({ month, chargeDays }) => [month, chargeDays])).toEqual([
+      ["2026-06", { first: "2026-06-09", last: "2026-06-30" }],
+      ["2026-07", { first: "2026-07-01", last: "2026-07-03" }],
+    ]);
+    expect(months.map(({ environments: [dev0] }) => dev0?.cost)).toEqual([
+      "50.0048999999996",
+      "100.0000000000016",
+    ]);
+    for (const month of months) {
+      const alone = await run(bill, "--month", month.month, "--json");
+      expect(JSON.parse(alone.stdout)).toEqual(month);
+    }
+    const several = await run(bill);
+    expect(several).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(several.stderr).toContain(
+      "--month: the bill has the billing periods 2026-06 to 2026-07: name one",
+    );
+    const inEuros = await run(bill, "--month", "2026-05");
+    expect(inEuros.stderr).toContain("the bill is in EUR, the environments in USD: nothing is converted");
   });
 
   it("splits by another label, and bounds what it did not watch", async () => {
