@@ -232,6 +232,10 @@ function addUnitCostVerb(cost: Command, parts: EnvironmentParts): void {
         "tool",
       )
       .option(
+        "--owners <file>",
+        "with --by team: an owners file whose tenants say which team a tenant's calls are of, by day",
+      )
+      .option(
         "--histogram <name>",
         "a histogram of the time in a tool, where your service calls it otherwise",
       )
@@ -251,6 +255,7 @@ Examples:
   $ bedplate cost unit-cost --env prod --env staging --input focus.parquet --usage https://prometheus.example.com \\
       --usage-token-file token --price-per-million 25.00 --format json
   $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --by tenant
+  $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --by team --owners owners.yaml
   $ bedplate cost unit-cost --env prod --input cur/ --usage http://127.0.0.1:9090 --trend
 
 Exit codes: 0 divided, 2 bad input`,

@@ -11,7 +11,7 @@ import type { CostReport } from "../report/cost-report.ts";
 import { reportKey } from "../report/report-key.ts";
 import { checkedMonth } from "../report/run-report.ts";
 import { openPrometheus } from "../right-size/prometheus-api.ts";
-import { DEFAULT_HISTOGRAM, matchersOf, readToolCalls } from "../unit-cost/read-tool-calls.ts";
+import { countByLabel, DEFAULT_HISTOGRAM, matchersOf, readToolCalls } from "../unit-cost/read-tool-calls.ts";
 import { currencyOf, rowsOfEnvironment } from "../variance/build-cost-variance.ts";
 import { findIdle } from "./find-idle.ts";
 import type { WatchedEnvironment } from "./finder.ts";
@@ -105,7 +105,12 @@ export async function runIdle(
     const calls =
       api === undefined
         ? undefined
-        : await readToolCalls(api, { matchers, label: "tool", histogram: DEFAULT_HISTOGRAM, days });
+        : await readToolCalls(api, {
+            matchers,
+            counting: countByLabel("tool"),
+            histogram: DEFAULT_HISTOGRAM,
+            days,
+          });
     if (report !== undefined) watched.push({ environment, calls, cost: costOf(report, environment) });
   }
   const idle = findIdle({

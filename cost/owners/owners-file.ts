@@ -69,7 +69,7 @@ function repeats(names: readonly string[]): readonly number[] {
 
 /**
  * Who owns what, and since when: services belong to teams, teams to cost centers, and an account to a team for what
- * nothing else gives an owner. What stands here counts before a line's own tag, as tags on running resources stay
+ * nothing else gives an owner. Tenants belong to teams where calls are counted. What stands here counts before a line's own tag, as tags on running resources stay
  * behind when a service moves.
  */
 export const ownersFileSchema = z
@@ -90,6 +90,10 @@ export const ownersFileSchema = z
       .array(z.strictObject({ account: name, teams: teamPeriods }))
       .default([])
       .describe("Whose an account's lines are where neither this file nor a tag says more"),
+    tenants: z
+      .array(z.strictObject({ tenant: name, teams: teamPeriods }))
+      .default([])
+      .describe("Whose a tenant's tool calls are in cost unit-cost, whatever team the service counted"),
     ledger: ledgerSchema.optional(),
   })
   .superRefine((file, context) => {
@@ -101,6 +105,7 @@ export const ownersFileSchema = z
       { section: "teams", key: "team", names: file.teams.map(({ team }) => team) },
       { section: "services", key: "service", names: file.services.map(({ service }) => service) },
       { section: "accounts", key: "account", names: file.accounts.map(({ account }) => account) },
+      { section: "tenants", key: "tenant", names: file.tenants.map(({ tenant }) => tenant) },
     ] as const;
     for (const { section, key, names } of sections) {
       for (const index of repeats(names))
@@ -111,7 +116,7 @@ export const ownersFileSchema = z
         add(["teams", index, "costCenters", fault.index, fault.key], fault.message);
       }
     }
-    for (const section of ["services", "accounts"] as const) {
+    for (const section of ["services", "accounts", "tenants"] as const) {
       for (const [index, { teams }] of file[section].entries()) {
         for (const fault of periodFaults(teams))
           add([section, index, "teams", fault.index, fault.key], fault.message);

@@ -91,3 +91,19 @@ export function ownershipOf(file: OwnersFile, by: string): readonly OwnershipPer
         .map((stretch) => ({ kind, name: foldTagValue(name), ...stretch })),
     );
 }
+
+/** Whose a tenant's calls of a day are; null where the file says nothing of that time. */
+export type TeamOfTenant = (tenant: string, day: string) => string | null;
+
+/** What an owners file says of tenants. */
+export function teamOfTenant({ tenants }: OwnersFile): TeamOfTenant {
+  const periods = new Map(
+    tenants.map(({ tenant, teams }) => [
+      foldTagValue(tenant),
+      withGaps(teams.map(({ team, ...time }) => ({ owner: team, ...time }))),
+    ]),
+  );
+  return (tenant, day) =>
+    periods.get(foldTagValue(tenant))?.find(({ fromDay, untilDay }) => fromDay <= day && day < untilDay)
+      ?.owner ?? null;
+}

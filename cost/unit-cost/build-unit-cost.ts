@@ -35,6 +35,8 @@ export interface UnitCostArgs {
   readonly environments: readonly CountedEnvironment[];
   /** What the rows are of: the label that calls were counted by. */
   readonly by: string;
+  /** The file that says whose a tenant's calls are; null where the service alone does. */
+  readonly owners: UnitCost["owners"];
   readonly source: string;
   /** A decimal amount in the environments' currency. */
   readonly pricePerMillionCalls: string | undefined;
@@ -156,10 +158,15 @@ function teamRows(rows: readonly EnvironmentUnitCost[], pricing: Pricing): UnitC
 }
 
 /** What the service means by the names that stand for several callers or for nobody. */
-function callerNotes(rows: readonly EnvironmentUnitCost[], by: string): string[] {
+function callerNotes(rows: readonly EnvironmentUnitCost[], by: string, owners: UnitCost["owners"]): string[] {
   if (!isCallerLabel(by)) return [];
   const has = (key: string): boolean => rows.some((row) => row.rows.some((own) => own.key === key));
   return [
+    ...(owners === null
+      ? []
+      : [
+          `a tenant's calls are of the team that ${owners.name} gives it that day, then of the one that the service counted`,
+        ]),
     ...(has("none") ? [`none: calls without a token, or whose token names no ${by}`] : []),
     ...(has("other")
       ? [
@@ -172,10 +179,10 @@ function callerNotes(rows: readonly EnvironmentUnitCost[], by: string): string[]
 function notesOf(
   rows: readonly EnvironmentUnitCost[],
   counted: readonly CountedEnvironment[],
-  by: string,
+  { by, owners }: Pick<UnitCostArgs, "by" | "owners">,
 ): string[] {
   return [
-    ...callerNotes(rows, by),
+    ...callerNotes(rows, by, owners),
     ...rows
       .filter(({ isUpperBound }) => isUpperBound)
       .map(
@@ -204,7 +211,7 @@ function notesOf(
  * environment's cost to the last digit, and in cents. Pure.
  */
 export function buildUnitCost(args: UnitCostArgs): UnitCost {
-  const { billed, environments, by, source, pricePerMillionCalls } = args;
+  const { billed, environments, by, owners, source, pricePerMillionCalls } = args;
   const pricing = { minorDigits: billed.minorDigits, pricePerMillionCalls };
   const rows = environments.map((counted) => environmentRow(counted, billed, pricing));
   return {
@@ -214,10 +221,11 @@ export function buildUnitCost(args: UnitCostArgs): UnitCost {
     chargeDays: billed.chargeDays,
     currency: billed.currency,
     by,
+    owners,
     source,
     pricePerMillionCalls: pricePerMillionCalls ?? null,
     environments: rows,
     teams: teamRows(rows, pricing),
-    notes: notesOf(rows, environments, by),
+    notes: notesOf(rows, environments, args),
   };
 }

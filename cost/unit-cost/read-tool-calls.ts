@@ -37,11 +37,23 @@ export interface ToolCalls {
   readonly warnings: readonly string[];
 }
 
+/** What calls are told apart by. */
+export interface Counting {
+  /** Labels of the series, as in `tool`. */
+  readonly labels: readonly string[];
+  /** The row that a day's calls belong to. */
+  readonly keyOf: (labels: RangeSeries["labels"], day: string) => string | null;
+}
+
+/** A row for each value of a label. */
+export function countByLabel(label: string): Counting {
+  return { labels: [label], keyOf: (labels) => labels[label] ?? null };
+}
+
 export interface CallQuestion {
   /** Label matchers of the service, as in `namespace="mcp-prod"`. */
   readonly matchers: string;
-  /** The label to count by, as in `tool`. */
-  readonly label: string;
+  readonly counting: Counting;
   /** A histogram of the time in a tool, with the label `outcome`. */
   readonly histogram: string;
   /** Days as in `2026-07-01`, UTC, both counted. */
@@ -64,18 +76,28 @@ interface Sum {
 /** Far above what a service does in a month, and far below where a number loses whole calls. */
 const MOST = 1e15;
 
-/** Prometheus answers NaN and infinities as text; no count of calls is one. */
-function amountOf({ labels, values }: RangeSeries, source: string): number {
-  let sum = 0;
-  for (const [, text] of values) {
+/** The day that a sample at its end is of. */
+function dayBefore(atSeconds: number): string {
+  return new Date((atSeconds - DAY_SECONDS) * 1000).toISOString().slice(0, 10);
+}
+
+/** A series' days added up by row. Prometheus answers NaN and infinities as text; no count of calls is one. */
+function amountsOf(
+  { labels, values }: RangeSeries,
+  { keyOf }: Counting,
+  source: string,
+): ReadonlyMap<string | null, number> {
+  const sums = new Map<string | null, number>();
+  for (const [atSeconds, text] of values) {
     const value = text.trim() === "" ? Number.NaN : Number(text);
     if (!(value >= 0 && value <= MOST)) {
       const message = `"${text}" is no count of calls or seconds (${JSON.stringify(labels)})`;
       throw new InputError(source, [{ path: "data.result", message }]);
     }
-    sum += value;
+    const key = keyOf(labels, dayBefore(atSeconds));
+    sums.set(key, (sums.get(key) ?? 0) + value);
   }
-  return sum;
+  return sums;
 }
 
 /**
@@ -86,7 +108,7 @@ function amountOf({ labels, values }: RangeSeries, source: string): number {
  */
 export async function readToolCalls(
   api: PrometheusApi,
-  { matchers, label, histogram, days }: CallQuestion,
+  { matchers, counting, histogram, days }: CallQuestion,
 ): Promise<ToolCalls> {
   // A day is asked for at its end.
   const firstSeconds = Date.parse(`${days.first}T00:00:00Z`) / 1000 + DAY_SECONDS;
@@ -95,23 +117,26 @@ export async function readToolCalls(
     await api.queryRange({ promql, firstSeconds, lastSeconds, stepSeconds: DAY_SECONDS });
   const increase = (suffix: "count" | "sum", by: string): string =>
     `sum by (${by}) (increase(${histogram}_${suffix}{${matchers}}[1d]))`;
-  const calls = await ask(increase("count", `${label}, outcome`));
-  const seconds = await ask(increase("sum", label));
+  const labels = counting.labels.join(", ");
+  const calls = await ask(increase("count", `${labels}, outcome`));
+  const seconds = await ask(increase("sum", labels));
   const up = await ask(`max(max_over_time(up{${matchers}}[1d])) == 1`);
   const sums = new Map<string | null, Sum>();
-  const sumOf = ({ labels }: RangeSeries): Sum => {
-    const key = labels[label] ?? null;
+  const sumOf = (key: string | null): Sum => {
     const sum = sums.get(key) ?? { calls: 0, failedCalls: 0, toolSeconds: 0 };
     sums.set(key, sum);
     return sum;
   };
   for (const series of calls.series) {
-    const counted = amountOf(series, api.source);
-    const sum = sumOf(series);
-    sum.calls += counted;
-    if (series.labels["outcome"] !== "ok") sum.failedCalls += counted;
+    for (const [key, counted] of amountsOf(series, counting, api.source)) {
+      const sum = sumOf(key);
+      sum.calls += counted;
+      if (series.labels["outcome"] !== "ok") sum.failedCalls += counted;
+    }
   }
-  for (const series of seconds.series) sumOf(series).toolSeconds += amountOf(series, api.source);
+  for (const series of seconds.series) {
+    for (const [key, counted] of amountsOf(series, counting, api.source)) sumOf(key).toolSeconds += counted;
+  }
   return {
     rows: Array.from(sums, ([key, sum]) => ({
       key,

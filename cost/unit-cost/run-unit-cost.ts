@@ -3,13 +3,16 @@ import { type Fault, InputError } from "../../host-tuning/errors.ts";
 import { EXIT_CODE, type ExitCode } from "../../host-tuning/exit-code.ts";
 import { writeOut } from "../../host-tuning/verbs/output-options.ts";
 import type { EnvironmentParts } from "../estimate/run-estimate.ts";
+import { type OwnersFile, ownersFileSchema } from "../owners/owners-file.ts";
+import { type ContractFile, readContractFile } from "../read-contract-file.ts";
 import { buildReportOfPeriods } from "../report/build-cost-report.ts";
 import { reportKey } from "../report/report-key.ts";
 import { checkedMonth } from "../report/run-report.ts";
 import { openPrometheus, type PrometheusApi } from "../right-size/prometheus-api.ts";
 import { type BilledMonth, billedMonths, onlyBilledMonth } from "./billed-months.ts";
 import { buildUnitCost, type CountedEnvironment } from "./build-unit-cost.ts";
-import { histogramWith, matchersOf, readToolCalls } from "./read-tool-calls.ts";
+import { countByTeam } from "./caller-teams.ts";
+import { countByLabel, histogramWith, matchersOf, readToolCalls } from "./read-tool-calls.ts";
 import { renderUnitCostCsv, renderUnitCostTable } from "./render-unit-cost.ts";
 import type { UnitCost } from "./unit-cost.ts";
 import {
@@ -29,6 +32,8 @@ export interface UnitCostOptions {
   readonly by: string;
   /** @default - the reference service's that has the label */
   readonly histogram?: string;
+  /** Says whose a tenant's calls are, by team alone. */
+  readonly owners?: string;
   readonly job?: string;
   readonly pricePerMillion?: string;
   readonly trend?: boolean;
@@ -49,13 +54,19 @@ const TREND_RENDERERS: Readonly<Record<UnitCostOptions["format"], (trend: UnitCo
 };
 
 /** Both go into PromQL as they are. */
-function checkNames({ by, histogram, pricePerMillion, month, trend }: UnitCostOptions): void {
+function checkNames({ by, histogram, owners, pricePerMillion, month, trend }: UnitCostOptions): void {
   const faults: Fault[] = [];
   if (!/^[a-zA-Z_][a-zA-Z0-9_]{0,99}$/.test(by)) {
     faults.push({ path: "--by", message: `"${by}" is no name of a label, as tool is` });
   }
   if (trend === true && month !== undefined) {
     faults.push({ path: "--month", message: "is one billing period, and --trend is of all" });
+  }
+  if (owners !== undefined && by !== "team") {
+    faults.push({
+      path: "--owners",
+      message: `says which team a tenant is of, not which ${by}: give --by team`,
+    });
   }
   if (by === "outcome")
     faults.push({ path: "--by", message: "an outcome is counted already, as failed calls" });
@@ -71,6 +82,7 @@ function checkNames({ by, histogram, pricePerMillion, month, trend }: UnitCostOp
 interface UnitCostQuestion {
   readonly options: UnitCostOptions;
   readonly environments: readonly Environment[];
+  readonly owners: ContractFile<OwnersFile> | undefined;
   readonly api: PrometheusApi;
 }
 
@@ -87,12 +99,13 @@ async function readBilledMonths(
 }
 
 async function readUnitCost(question: UnitCostQuestion, billed: BilledMonth): Promise<UnitCost> {
-  const { options, environments, api } = question;
+  const { options, environments, owners, api } = question;
+  const counting = owners === undefined ? countByLabel(options.by) : countByTeam(owners.data);
   const counted: CountedEnvironment[] = [];
   for (const environment of environments) {
     const calls = await readToolCalls(api, {
       matchers: matchersOf(environment, options.job),
-      label: options.by,
+      counting,
       histogram: options.histogram ?? histogramWith(options.by),
       days: billed.chargeDays,
     });
@@ -102,6 +115,7 @@ async function readUnitCost(question: UnitCostQuestion, billed: BilledMonth): Pr
     billed,
     environments: counted,
     by: options.by,
+    owners: owners === undefined ? null : { name: owners.name, sha256: owners.sha256 },
     source: api.source,
     pricePerMillionCalls: options.pricePerMillion,
   });
@@ -123,8 +137,12 @@ export async function runUnitCost(
   checkNames(options);
   const month = checkedMonth(options.month);
   const environments = await Promise.all([...new Set(options.env)].map(loadEnvironment));
+  const owners =
+    options.owners === undefined
+      ? undefined
+      : await readContractFile(ownersFileSchema, options.owners, "--owners");
   const api = await openPrometheus(options.usage, options.usageTokenFile);
-  const question = { options, environments, api };
+  const question = { options, environments, owners, api };
   const text =
     options.trend === true
       ? TREND_RENDERERS[options.format](await readTrend(question))

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { API_VERSION } from "../../host-tuning/profile/host-profile.ts";
+import { usedFileSchema } from "../report/cost-report.ts";
 
 const exactMoney = z.string().regex(/^-?\d+(\.\d+)?$/, "a decimal amount");
 const roundedMoney = exactMoney.describe("In the smallest unit (cents); rows add up to their total");
@@ -50,6 +51,7 @@ export const unitCostSchema = z
     chargeDays: z.strictObject({ first: z.iso.date(), last: z.iso.date() }),
     currency: z.string().regex(/^[A-Z]{3}$/),
     by: z.string().describe("The label that the rows are of"),
+    owners: usedFileSchema.describe("The owners file that says whose a tenant's calls are"),
     source: z.string().describe("The Prometheus that counted"),
     pricePerMillionCalls: exactMoney.nullable(),
     environments: z.array(environmentSchema).min(1),

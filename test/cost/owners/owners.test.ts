@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type OwnersFile, ownersFileSchema } from "../../../cost/owners/owners-file.ts";
-import { ownershipOf } from "../../../cost/owners/ownership.ts";
+import { ownershipOf, teamOfTenant } from "../../../cost/owners/ownership.ts";
 import { formatDecimal } from "../../../cost/money/exact-decimal.ts";
 import { buildCostReport, isBalanced } from "../../../cost/report/build-cost-report.ts";
 import type { CostReport } from "../../../cost/report/cost-report.ts";
@@ -236,14 +236,28 @@ describe("ownersFileSchema", () => {
         ],
         services: [{ service: "s", teams: [{ team: "b" }, { team: "a" }] }],
         accounts: [{ account: "1", teams: [{ team: "a", from: "2026-02-30" }] }],
+        tenants: [
+          {
+            tenant: "acme",
+            teams: [
+              { team: "a", until: "2026-07-02" },
+              { team: "c", from: "2026-07-01" },
+            ],
+          },
+          { tenant: " Acme", teams: [{ team: "a", from: "2026-07-02", until: "2026-07-02" }] },
+        ],
       }),
     ).toEqual([
       "accounts[0].teams[0].from: Invalid ISO date",
       'teams[1].team: "A" is there twice',
+      'tenants[1].tenant: "Acme" is there twice',
       "teams[0].costCenters[0].until: 2026-07-01 is not after 2026-07-02",
       "teams[1].costCenters[1].from: the period before it ends never: a day has one owner",
       "services[0].teams[1].from: the period before it ends never: a day has one owner",
       'services[0].teams[0].team: "b" is none of the file\'s teams',
+      "tenants[0].teams[1].from: the period before it ends on 2026-07-02: a day has one owner",
+      'tenants[0].teams[1].team: "c" is none of the file\'s teams',
+      "tenants[1].teams[0].until: 2026-07-02 is not after 2026-07-02",
     ]);
   });
 
@@ -268,11 +282,28 @@ describe("ownersFileSchema", () => {
           kind: "CostOwners",
           teams: [{ team: "a", costCenters: [{ costCenter: "1" }] }],
           services: [{ service: "s", teams }],
+          tenants: [{ tenant: "t", teams }],
         };
         const faults = faultsOf(file);
         if (faults.length > 0) return;
         const days = ownershipOf(owners(file), "team");
         expect(days.every(({ fromDay, untilDay }) => fromDay < untilDay)).toBe(true);
+        const ownerOf = teamOfTenant(owners(file));
+        for (const day of [
+          "2025-12-31",
+          "2026-01-01",
+          "2026-01-14",
+          "2026-01-15",
+          "2026-02-01",
+          "2026-03-01",
+        ]) {
+          const own = teams.filter(
+            ({ from = "2000-01-01", until = "3000-01-01" }) => from <= day && day < until,
+          );
+          expect(ownerOf(" T", day)).toBe(own[0]?.team ?? null);
+          expect(own.length).toBeLessThanOrEqual(1);
+          expect(ownerOf("u", day)).toBeNull();
+        }
       }),
     );
   });

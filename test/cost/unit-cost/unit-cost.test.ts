@@ -3,13 +3,15 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Environment, environmentSchema } from "../../../components/environment/environment-spec.ts";
 import { addDecimals, formatDecimal, parseDecimal } from "../../../cost/money/exact-decimal.ts";
+import { ownersFileSchema } from "../../../cost/owners/owners-file.ts";
 import { buildReportOfPeriods } from "../../../cost/report/build-cost-report.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
 import { withSoundBill } from "../../../cost/report/sound-bill.ts";
 import type { PrometheusApi } from "../../../cost/right-size/prometheus-api.ts";
 import { type BilledMonth, billedMonths, onlyBilledMonth } from "../../../cost/unit-cost/billed-months.ts";
+import { countByTeam } from "../../../cost/unit-cost/caller-teams.ts";
 import { buildUnitCost } from "../../../cost/unit-cost/build-unit-cost.ts";
-import { type CountedCalls, readToolCalls } from "../../../cost/unit-cost/read-tool-calls.ts";
+import { countByLabel, type CountedCalls, readToolCalls } from "../../../cost/unit-cost/read-tool-calls.ts";
 import { renderUnitCostTable } from "../../../cost/unit-cost/render-unit-cost.ts";
 import {
   buildUnitCostTrend,
@@ -98,6 +100,7 @@ function unitCostOf(billed: BilledMonth, counted: readonly Counted[], price?: st
       calls: { rows, watchedDays, warnings: [] },
     })),
     by: "tool",
+    owners: null,
     source: "http://prometheus.example",
     pricePerMillionCalls: price,
   });
@@ -176,6 +179,7 @@ describe("buildUnitCost()", () => {
         billed,
         environments: [{ environment: environment("dev"), calls: { rows, watchedDays: 1, warnings: [] } }],
         by,
+        owners: null,
         source: "http://prometheus.example",
         pricePerMillionCalls: undefined,
       }).notes;
@@ -245,13 +249,74 @@ describe("readToolCalls()", () => {
           queryRange: () => Promise.resolve({ series: [{ labels: {}, values: [[1, text]] }], warnings: [] }),
         };
         const days = { first: "2026-07-01", last: "2026-07-01" };
-        const question = { matchers: 'job="x"', label: "tool", histogram: "h", days };
+        const question = { matchers: 'job="x"', counting: countByLabel("tool"), histogram: "h", days };
         await expect(readToolCalls(api, question)).rejects.toBeInstanceOf(InputError);
       }),
       { numRuns: 100 },
     );
   });
 });
+
+const TENANTS = {
+  apiVersion: "bedplate/v1",
+  kind: "CostOwners",
+  teams: ["search", "Discovery"].map((team) => ({ team, costCenters: [{ costCenter: "CC-1" }] })),
+  tenants: [
+    {
+      tenant: "Acme",
+      teams: [
+        { team: "search", until: "2026-07-02" },
+        { team: "discovery", from: "2026-07-02" },
+      ],
+    },
+  ],
+};
+
+describe("countByTeam()", () => {
+  it("gives every call of every day to one team, the owners file's first, and loses none", async () => {
+    const DAYS = ["2026-07-01", "2026-07-02", "2026-07-03"];
+    const series = fc.uniqueArray(
+      fc.record({
+        tenant: fc.constantFrom("acme", "ACME ", "globex", "none", "other"),
+        team: fc.constantFrom("search", "Search", "ads", "none", undefined),
+        counts: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 3, maxLength: 3 }),
+      }),
+      { minLength: 1, maxLength: 8, selector: ({ tenant, team }) => `${tenant}/${team ?? ""}` },
+    );
+    const ownersFile = ownersFileSchema.parse(TENANTS);
+    await fc.assert(
+      fc.asyncProperty(series, async (all) => {
+        const answer = all.map(({ tenant, team, counts }) => ({
+          labels: { tenant, outcome: "ok", ...(team === undefined ? {} : { team }) },
+          values: counts.map((count, index) => [DAY_BEFORE + (index + 2) * 86_400, String(count)] as const),
+        }));
+        const api: PrometheusApi = {
+          source: "http://prometheus.example",
+          queryRange: () => Promise.resolve({ series: answer, warnings: [] }),
+        };
+        const { rows } = await readToolCalls(api, {
+          matchers: 'job="x"',
+          counting: countByTeam(ownersFile),
+          histogram: "h",
+          days: { first: "2026-07-01", last: "2026-07-03" },
+        });
+        const expected = new Map<string | null, number>();
+        for (const { tenant, team, counts } of all) {
+          for (const [index, count] of counts.entries()) {
+            const isAcme = tenant.trim().toLowerCase() === "acme";
+            const counted = team === "Search" ? "search" : (team ?? null);
+            const key = isAcme ? (DAYS[index] === "2026-07-01" ? "search" : "Discovery") : counted;
+            expected.set(key, (expected.get(key) ?? 0) + count);
+          }
+        }
+        expect(new Map(rows.map(({ key, calls: own }) => [key, own]))).toEqual(expected);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+const DAY_BEFORE = Date.parse("2026-06-30T00:00:00Z") / 1000;
 
 describe("buildUnitCostTrend()", () => {
   const month = async (rows: readonly CurRow[], calls: number, watchedDays = 1): Promise<UnitCost> => {
@@ -287,6 +352,23 @@ describe("buildUnitCostTrend()", () => {
 const DAY = Date.parse("2026-07-01T00:00:00Z") / 1000;
 const SCRAPE_SECONDS = 300;
 
+/** Two days of a tenant's calls, as many each five minutes. */
+function tenantSeries(tenant: string, team: string, calls: number, seconds: number): string {
+  const labels = `job="mcp-tools",tool="search",tenant="${tenant}",team="${team}",outcome="ok"`;
+  return [
+    ["count", calls],
+    ["sum", seconds],
+  ]
+    .flatMap(([suffix, perScrape]) =>
+      Array.from(
+        { length: 577 },
+        (_, index) =>
+          `mcp_tenant_tool_call_duration_seconds_${suffix}{${labels}} ${index * Number(perScrape)} ${DAY + index * SCRAPE_SECONDS}\n`,
+      ),
+    )
+    .join("");
+}
+
 /** One day of a service scraped every five minutes, restarted at noon, beside another job of the same tools. */
 function history(): string {
   const scrapes = Array.from({ length: 289 }, (_, index) => index);
@@ -309,6 +391,9 @@ function history(): string {
     series(`${name}_sum`, of("render", "ok"), 15),
     series(`${name}_sum`, of("render", "timeout"), 30),
     series(`${name}_sum`, of("search", "ok", "other"), 1000),
+    tenantSeries("acme", "search", 2, 3),
+    tenantSeries("globex", "ads", 1, 2),
+    tenantSeries("none", "none", 1, 1),
     scrapes.map((index) => `up{job="mcp-tools"} 1 ${DAY + index * SCRAPE_SECONDS}\n`).join(""),
     "# EOF\n",
   ].join("");
@@ -366,6 +451,39 @@ describeWith(PROMETHEUS, "bedplate cost unit-cost, from a real Prometheus", () =
     const both = await run(bill, "--trend", "--month", "2026-07");
     expect(both).toMatchObject({ exitCode: 2, stdout: "" });
     expect(both.stderr).toContain("--month: is one billing period");
+  });
+
+  it("counts a tenant's calls for the team that the owners file gives it on each day", async () => {
+    const bill = [usage("dev", "60", "01"), usage("dev", "40.123456789", "02")];
+    const owners = write("owners.json", JSON.stringify(TENANTS));
+    const { exitCode, stdout, stderr } = await run(bill, "--by", "team", "--owners", owners, "--json");
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    const unitCost = unitCostSchema.parse(JSON.parse(stdout));
+    expect(unitCost.owners).toMatchObject({ name: "owners.json" });
+    const [dev0] = unitCost.environments;
+    // 288 scrapes a day: acme 576 calls and 864 s, globex 288 and 576, nobody 288 and 288.
+    expect(dev0?.rows).toMatchObject([
+      { key: "ads", calls: 576, toolSeconds: 1152 },
+      { key: "Discovery", calls: 576, toolSeconds: 864 },
+      { key: "search", calls: 576, toolSeconds: 864 },
+      { key: "none", calls: 576, toolSeconds: 576 },
+    ]);
+    const sum = (texts: readonly string[]): string => formatDecimal(addDecimals(texts.map(parseDecimal)));
+    expect(sum(dev0?.rows.map(({ cost }) => cost) ?? [])).toBe("100.123456789");
+    expect(sum(dev0?.rows.map(({ costRounded }) => costRounded) ?? [])).toBe("100.12");
+    expect(dev0?.calls).toBe(2304);
+    expect(unitCost.notes[0]).toContain("the team that owners.json gives it that day");
+    const asCounted = unitCostSchema.parse(JSON.parse((await run(bill, "--by", "team", "--json")).stdout));
+    expect(asCounted.environments[0]?.rows.map(({ key, calls: own }) => [key, own])).toEqual([
+      ["search", 1152],
+      ["ads", 576],
+      ["none", 576],
+    ]);
+    const byTool = await run(bill, "--owners", owners);
+    expect(byTool).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(byTool.stderr).toContain(
+      "--owners: says which team a tenant is of, not which tool: give --by team",
+    );
   });
 
   it("opens the bill once for --trend; each month is what --month gives, one in another currency none", async () => {
