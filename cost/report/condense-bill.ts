@@ -4,7 +4,7 @@ import type { Bill } from "./bill-file.ts";
 import { type BillShape, countFaults, shapeOf } from "./check-bill.ts";
 import type { Grouping } from "./condense-amounts.ts";
 import { nodesSql, ownTagsSql, parentLinesSql, severalTagsSql, taggedNodesSql } from "./condense-nodes.ts";
-import { columnOf, isSplitGroup, typedColumns } from "./condense-roles.ts";
+import { columnOf, isSplitGroup, linesWithTags, typedColumns } from "./condense-roles.ts";
 import { type CondenseNeeds, type CondenseSource, groupsSql, tagKeysSql } from "./condense-sql.ts";
 import { condensedSql } from "./condensed-lines.ts";
 import type { FileLayout } from "./read-bill.ts";
@@ -170,7 +170,8 @@ export async function condenseBill(
     );
   }
   const lines = rowsOfFiles.reduce((sum, rows) => sum + rows, 0);
-  const all = { from: parquetSql(bill.files.map((file) => file.readablePath)), columns, needs };
+  const files = parquetSql(bill.files.map((file) => file.readablePath));
+  const all = { from: linesWithTags(files, first), columns, needs };
   const nodes = nodesSql(all);
   if (nodes !== undefined) await database.run(`create temp table node as ${nodes}`);
   const source = await groupLinesByTags(database, all, lines);

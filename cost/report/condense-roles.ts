@@ -192,18 +192,33 @@ function isTyped(role: Role, type: string): boolean {
   return type === "VARCHAR" || isTime;
 }
 
+/** The column of tags that `linesWithTags` makes of those that have a column each. */
+const TAG_MAP = sqlName("tag map");
+
+/** The lines of files with their tags in one column, whatever the files have them in. */
+export function linesWithTags(from: string, { tagMap }: FileLayout): string {
+  return tagMap === undefined ? from : `(select *, ${tagMap} as ${TAG_MAP} from ${from})`;
+}
+
 /** The columns of a bill's files, where all files have the same and every one is typed. */
 export function typedColumns(layouts: readonly FileLayout[]): TypedColumns | undefined {
   const [first] = layouts;
   if (first === undefined) return undefined;
   const shape = (layout: FileLayout): string =>
-    JSON.stringify([...layout.columns].map(([column, name]) => [column, name, layout.table.type(name)]));
+    JSON.stringify([
+      layout.tagMap,
+      ...[...layout.columns].map(([column, name]) => [column, name, layout.table.type(name)]),
+    ]);
   if (layouts.some((layout) => layout.table.type("") === undefined || shape(layout) !== shape(first))) {
     return undefined;
   }
   const found: TypedColumn[] = [];
   const absent: string[] = [];
   for (const [name, role] of Object.entries(ROLES[first.kind.standard])) {
+    if (role.kind === "tags" && first.tagMap !== undefined) {
+      found.push({ name, role, source: TAG_MAP, isDouble: false });
+      continue;
+    }
     const inFile = first.columns.get(name);
     const type = inFile === undefined ? undefined : first.table.type(inFile);
     if (inFile === undefined || type === undefined) absent.push(name);

@@ -209,18 +209,20 @@ function typeFaults(table: BillTable, columns: ReadonlyMap<string, string>, tags
   return [...columns].flatMap(([column, name]) => table.typeFault(name, column === tags) ?? []);
 }
 
-/** A JSON object of tags that have a column each, without those that a line does not have. */
-function tagsOfColumns(table: BillTable, tagColumns: ReadonlyMap<string, string>): string {
+/** A map of tags that have a column each, without those that a line does not have. */
+function tagMapOfColumns(table: BillTable, tagColumns: ReadonlyMap<string, string>): string {
   const entries = [...tagColumns].map(
     ([key, name]) => `{'k': ${sqlText(key)}, 'v': ${textOrNull(table.text(name))}}`,
   );
-  return `cast(to_json(map_from_entries(list_filter([${entries.join(", ")}], lambda tag: tag.v is not null))) as varchar)`;
+  return `map_from_entries(list_filter([${entries.join(", ")}], lambda tag: tag.v is not null))`;
 }
 
 /** What a file's header says: what it is, how its columns read under the names of their standard, what is wrong. */
 export interface FileLayout extends Omit<OpenBill, "layouts"> {
   /** Where the file has each column. */
   readonly columns: ReadonlyMap<string, string>;
+  /** A line's tags as a map, where each tag has a column of its own. */
+  readonly tagMap: string | undefined;
   readonly select: string;
   readonly table: BillTable;
   readonly faults: readonly Fault[];
@@ -237,11 +239,13 @@ export function layoutOf(
   const expressions = new Map<string, string>(
     [...found.columns].map(([column, name]) => [column, table.text(name)]),
   );
-  if (cur !== undefined && cur.tagColumns.size > 0)
-    expressions.set(tags, tagsOfColumns(table, cur.tagColumns));
+  const tagMap =
+    cur === undefined || cur.tagColumns.size === 0 ? undefined : tagMapOfColumns(table, cur.tagColumns);
+  if (tagMap !== undefined) expressions.set(tags, `cast(to_json(${tagMap}) as varchar)`);
   return {
     kind: found.kind,
     columns: found.columns,
+    tagMap,
     unknownColumns: "unknown" in found ? found.unknown : [],
     floatingColumns: [...found.columns.values()].filter((name) => table.isFloating(name)),
     select: selectText(cur === undefined ? READ_COLUMNS : CUR_COLUMNS, expressions),

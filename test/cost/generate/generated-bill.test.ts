@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { generateMonth } from "../../../cost/generate/generate-month.ts";
-import { MONTH_KINDS, type MonthFormat, type MonthKind } from "../../../cost/generate/month-kinds.ts";
+import {
+  MONTH_FORMATS,
+  MONTH_KINDS,
+  type MonthFormat,
+  type MonthKind,
+} from "../../../cost/generate/month-kinds.ts";
 import { SCENES } from "../../../cost/generate/scenes.ts";
 import { reportOnAnswer } from "./report-on-answer.ts";
 
@@ -43,26 +48,22 @@ function digests(out: string): string[] {
     );
 }
 
-const FORMAT_OF: Readonly<Record<MonthKind, MonthFormat>> = {
-  cur2: "parquet",
-  legacy: "csv.gz",
-  "focus-1.0": "csv",
-  "focus-1.1": "csv",
-  "focus-1.2": "parquet",
-  "focus-1.3": "csv.gz",
-};
+const KINDS_AND_FORMATS = MONTH_KINDS.flatMap((kind) => MONTH_FORMATS.map((format) => ({ kind, format })));
 
 describe("generateMonth()", () => {
-  it.each(MONTH_KINDS)("writes %s whose report is its answer to the last digit", async (kind) => {
-    const { out, answer } = await generate(kind, FORMAT_OF[kind]);
-    const { report, told } = await reportOnAnswer(out);
-    expect(told.rows).toEqual(told.expected);
-    expect(report.source).toMatchObject({
-      standard: kind.startsWith("focus") ? "FOCUS" : "CUR",
-      version: { cur2: "2.0", legacy: "legacy" }[kind as string] ?? kind.slice("focus-".length),
-      lines: answer.lines,
-    });
-  });
+  it.each(KINDS_AND_FORMATS)(
+    "writes $kind as $format, whose report is its answer to the last digit",
+    async ({ kind, format }) => {
+      const { out, answer } = await generate(kind, format);
+      const { report, told } = await reportOnAnswer(out);
+      expect(told.rows).toEqual(told.expected);
+      expect(report.source).toMatchObject({
+        standard: kind.startsWith("focus") ? "FOCUS" : "CUR",
+        version: { cur2: "2.0", legacy: "legacy" }[kind as string] ?? kind.slice("focus-".length),
+        lines: answer.lines,
+      });
+    },
+  );
 
   it("has every bucket, and both signs of money", async () => {
     const { answer } = await generate("cur2", "csv");

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { allocationRulesSchema } from "../../../cost/allocation/allocation-rules.ts";
 import { UsageCollector } from "../../../cost/allocation/kubernetes-usage.ts";
 import { generateMonth } from "../../../cost/generate/generate-month.ts";
+import type { MonthKind } from "../../../cost/generate/month-kinds.ts";
 import { ownersFileSchema } from "../../../cost/owners/owners-file.ts";
 import { buildCostReport, type CostReportArgs } from "../../../cost/report/build-cost-report.ts";
 import { reportKey } from "../../../cost/report/report-key.ts";
@@ -73,12 +74,13 @@ function ownersOf(account: string): Partial<CostReportArgs> {
 }
 
 /** An instance that is charged on the day that `podsOf` tells of, and that the bill itself has not split. */
-async function unsplitInstance(bill: string, isFocus: boolean): Promise<string> {
+async function unsplitInstance(bill: string, kind: MonthKind): Promise<string> {
   const duckdb = await DuckDBInstance.create(":memory:");
   try {
-    const [resource, start, others] = isFocus
-      ? ["ResourceId", "ChargePeriodStart", "null"]
-      : ["line_item_resource_id", "line_item_usage_start_date", "split_line_item_parent_resource_id"];
+    const [resource, start, others] = {
+      cur2: ["line_item_resource_id", "line_item_usage_start_date", "split_line_item_parent_resource_id"],
+      legacy: ['"lineItem/ResourceId"', '"lineItem/UsageStartDate"', '"splitLineItem/ParentResourceId"'],
+    }[kind as string] ?? ["ResourceId", "ChargePeriodStart", "null"];
     const reader = await (
       await duckdb.connect()
     ).runAndReadAll(
@@ -106,7 +108,7 @@ async function reportOf(input: string, asked: Partial<CostReportArgs>) {
 }
 
 describe("condenseBill()", () => {
-  it.each(["cur2", "focus-1.0", "focus-1.3"] as const)(
+  it.each(["cur2", "legacy", "focus-1.0", "focus-1.3"] as const)(
     "leaves every number and note of a report on %s as it is line by line",
     async (kind) => {
       const month = { kind, rows: 3000, seed: 11, month: "2026-02", deliveries: 1 } as const;
@@ -116,7 +118,7 @@ describe("condenseBill()", () => {
       await generateMonth({ ...month, format: "csv", out: text });
       const { currencies } = await buildCostReport({ input: typed, key: reportKey("account", undefined) });
       const account = currencies[0]?.rows.find(({ owner }) => owner !== null)?.owner ?? "";
-      const item = await unsplitInstance(typed, kind !== "cur2");
+      const item = await unsplitInstance(typed, kind);
       const byPods = await reportOf(typed, { kubernetes: podsOf(item) });
       expect(byPods.currencies[0]?.nodes.map(({ node }) => node)).toContain(item);
       for (const asked of [...Object.values(ASKED), ownersOf(account), { kubernetes: podsOf(item) }]) {
