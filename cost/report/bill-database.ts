@@ -22,14 +22,30 @@ export function readSql(name: string): string {
   return readFileSync(new URL(`./sql/${name}`, import.meta.url), "utf8");
 }
 
-/** A string literal that any SQL dialect reads back as `text`. */
-export function sqlText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+/** SQL ends at the character NUL, for DuckDB as for all that is written in C. */
+function withoutNul(text: string): string {
+  if (!text.includes("\0")) return text;
+  throw new InputError("a bill or a file beside it", [
+    { path: JSON.stringify(text), message: "holds the character NUL, which no text of a bill has" },
+  ]);
 }
 
-/** A quoted name that any SQL dialect reads back as `name`. */
+/**
+ * A string literal that any SQL dialect reads back as `text`.
+ *
+ * @throws {InputError} when it holds the character NUL
+ */
+export function sqlText(text: string): string {
+  return `'${withoutNul(text).replaceAll("'", "''")}'`;
+}
+
+/**
+ * A quoted name that any SQL dialect reads back as `name`.
+ *
+ * @throws {InputError} when it holds the character NUL
+ */
 export function sqlName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  return `"${withoutNul(name).replaceAll('"', '""')}"`;
 }
 
 /** How a bill is opened. */

@@ -55,6 +55,12 @@ async function readCsvColumns(file: BillFile): Promise<readonly string[]> {
     if (names === undefined) {
       throw new InputError(file.source, [{ path: "line 1", message: "the header's quotes do not close" }]);
     }
+    const faults = names.flatMap((name, index) =>
+      name.includes("\0")
+        ? [{ path: `line 1, column ${index + 1}`, message: "its name holds the character NUL" }]
+        : [],
+    );
+    if (faults.length > 0) throw new InputError(file.source, faults);
     return names;
   } finally {
     await handle.close();

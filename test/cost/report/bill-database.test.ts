@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { withBillDatabase } from "../../../cost/report/bill-database.ts";
+import { sqlName, sqlText, withBillDatabase } from "../../../cost/report/bill-database.ts";
 import { withBill } from "../../../cost/report/bill-file.ts";
 import { InputError } from "../../../host-tuning/errors.ts";
 import { scratchFolder } from "./scratch-folder.ts";
@@ -18,4 +18,13 @@ it("fails on a bill that does not fit into a report's memory with what to ask fo
   await expect(reading).rejects.toThrow(
     /bill\.csv: .*has too many lines that are told apart for 320 MB of memory: ask for one --month/s,
   );
+});
+
+it("writes any text into SQL but one that would end it", () => {
+  expect(sqlText("o'clock")).toBe("'o''clock'");
+  expect(sqlName('a "b"')).toBe('"a ""b"""');
+  for (const quote of [sqlText, sqlName]) {
+    expect(() => quote("team\0' or true")).toThrow(InputError);
+    expect(() => quote("team\0")).toThrow(/"team\\u0000": holds the character NUL/);
+  }
 });

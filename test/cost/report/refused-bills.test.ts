@@ -48,6 +48,17 @@ describe("buildCostReport() refuses", () => {
     ]);
   });
 
+  it("a header with the character NUL, which ends what DuckDB is asked", async () => {
+    const input = write(
+      "nul.csv",
+      focusCsv(rows).replace("BilledCost", "Billed\0Cost").replace("Tags", "\0Tags"),
+    );
+    expect(await faultsOf(input)).toEqual([
+      "line 1, column 1: its name holds the character NUL",
+      "line 1, column 23: its name holds the character NUL",
+    ]);
+  });
+
   it("malformed lines and bad values together, with the row as it is in the file", async () => {
     const lines = changed({ 10: { ChargeCategory: "Usge" } }).split("\n");
     lines[2] = `${lines[2] ?? ""},one too many`;
