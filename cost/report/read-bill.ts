@@ -55,11 +55,11 @@ async function readCsvColumns(file: BillFile): Promise<readonly string[]> {
     if (names === undefined) {
       throw new InputError(file.source, [{ path: "line 1", message: "the header's quotes do not close" }]);
     }
-    const faults = names.flatMap((name, index) =>
-      name.includes("\0")
-        ? [{ path: `line 1, column ${index + 1}`, message: "its name holds the character NUL" }]
-        : [],
-    );
+    const faults = names.flatMap((name, index): Fault[] => {
+      const at = `line 1, column ${index + 1}`;
+      if (name === "") return [{ path: at, message: "has no name" }];
+      return name.includes("\0") ? [{ path: at, message: "its name holds the character NUL" }] : [];
+    });
     if (faults.length > 0) throw new InputError(file.source, faults);
     return names;
   } finally {
