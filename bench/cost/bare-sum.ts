@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
+import { Decimal } from "decimal.js";
 import * as z from "zod";
 import { sqlName, sqlText } from "../../cost/report/bill-database.ts";
 import { CUR_COLUMNS } from "../../cost/report/cur-columns.ts";
@@ -58,7 +59,9 @@ const reader = await connection.runAndReadAll(`
     line_item_line_item_type as type
   from ${from}
   group by ${["team", "day", "type", ...keys].join(", ")}`);
-const [billed] = AMOUNTS;
-const sums = z.array(z.object({ [billed ?? ""]: z.coerce.number() })).parse(reader.getRowObjectsJson());
-writeFileSync(out, String(sums.reduce((sum, group) => sum + (group[billed ?? ""] ?? 0), 0)));
+const [billed = ""] = AMOUNTS;
+const sums = z.array(z.object({ [billed]: z.coerce.string() })).parse(reader.getRowObjectsJson());
+/** Exact, in whatever order the groups come. */
+const Exact = Decimal.clone({ precision: 50 });
+writeFileSync(out, sums.reduce((sum, group) => sum.plus(group[billed] ?? 0), new Exact(0)).toFixed());
 instance.closeSync();
