@@ -1,8 +1,8 @@
 import { addDecimals, type ExactDecimal, parseDecimal } from "../money/exact-decimal.ts";
-import type { OwnedKind, OwnershipPeriod } from "../owners/ownership.ts";
+import { type OwnershipPeriod, recordedOwner } from "../owners/ownership.ts";
 import { parseUtcSeconds } from "../owners/split-by-date.ts";
 import type { NodeTotal } from "../report/split-bill.ts";
-import { foldTagKey, foldTagValue } from "../report/tag-spelling.ts";
+import { foldTagKey } from "../report/tag-spelling.ts";
 import type { AllocationRules } from "./allocation-rules.ts";
 import type { KubernetesUsage, PodHour } from "./kubernetes-usage.ts";
 import { move, type Place, type PlacedLine, splitAmounts } from "./placed-line.ts";
@@ -29,13 +29,7 @@ export function podPlaces(
   ownership: readonly OwnershipPeriod[],
   shownOwner: (owner: string) => string,
 ): PlaceOfPod {
-  const periods = Map.groupBy(ownership, ({ kind, name }) => `${kind}:${name}`);
-  const recorded = (kind: OwnedKind, name: string | undefined, day: string): string | null =>
-    name === undefined
-      ? null
-      : (periods
-          .get(`${kind}:${foldTagValue(name)}`)
-          ?.find(({ fromDay, untilDay }) => fromDay <= day && day < untilDay)?.owner ?? null);
+  const recorded = recordedOwner(ownership);
   return (labels, day) => {
     const owner =
       recorded("service", labelOf(labels, "service"), day) ??

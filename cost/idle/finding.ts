@@ -1,10 +1,9 @@
 import { Decimal } from "decimal.js";
 import { formatDecimal, parseDecimal, roundDecimal } from "../money/exact-decimal.ts";
 import type { OwnersFile } from "../owners/owners-file.ts";
-import { type OwnershipPeriod, ownershipOf } from "../owners/ownership.ts";
+import { ownershipOf, recordedOwner } from "../owners/ownership.ts";
 import { parseUtcSeconds } from "../owners/split-by-date.ts";
 import { minorDigitsOf } from "../report/balance-sheet.ts";
-import { foldTagValue } from "../report/tag-spelling.ts";
 import type { ChargedResource } from "./charges.ts";
 import type { Finding } from "./idle-report.ts";
 
@@ -58,18 +57,9 @@ export type OwnedBy = (
 
 /** Whose a resource is, in the order of the report: what the file says of its service, its tag, its account. */
 export function ownerLookup(owners: OwnersFile | undefined): OwnedBy {
-  const periods: readonly OwnershipPeriod[] = owners === undefined ? [] : ownershipOf(owners, "team");
-  const find = (kind: OwnershipPeriod["kind"], name: string | null, day: string): string | null =>
-    periods.find(
-      (period) =>
-        period.kind === kind &&
-        name !== null &&
-        period.name === foldTagValue(name) &&
-        period.fromDay <= day &&
-        day < period.untilDay,
-    )?.owner ?? null;
+  const recorded = recordedOwner(owners === undefined ? [] : ownershipOf(owners, "team"));
   return ({ service, team, account }, day) =>
-    find("service", service, day) ?? team ?? find("account", account, day);
+    recorded("service", service, day) ?? team ?? recorded("account", account, day);
 }
 
 /** What a finder says of a resource. */

@@ -92,6 +92,20 @@ export function ownershipOf(file: OwnersFile, by: string): readonly OwnershipPer
     );
 }
 
+/** Who has something on a day; null where nobody says. */
+function ownerOn(stretches: readonly Stretch[] | undefined, day: string): string | null {
+  return stretches?.find(({ fromDay, untilDay }) => fromDay <= day && day < untilDay)?.owner ?? null;
+}
+
+/** Whose a name is on a day, by what an owners file says of its kind; null where it says nothing of that time. */
+export type RecordedOwner = (kind: OwnedKind, name: string | null | undefined, day: string) => string | null;
+
+export function recordedOwner(ownership: readonly OwnershipPeriod[]): RecordedOwner {
+  const periods = Map.groupBy(ownership, ({ kind, name }) => `${kind}:${name}`);
+  return (kind, name, day) =>
+    name === null || name === undefined ? null : ownerOn(periods.get(`${kind}:${foldTagValue(name)}`), day);
+}
+
 /** Whose a tenant's calls of a day are; null where the file says nothing of that time. */
 export type TeamOfTenant = (tenant: string, day: string) => string | null;
 
@@ -103,7 +117,5 @@ export function teamOfTenant({ tenants }: OwnersFile): TeamOfTenant {
       withGaps(teams.map(({ team, ...time }) => ({ owner: team, ...time }))),
     ]),
   );
-  return (tenant, day) =>
-    periods.get(foldTagValue(tenant))?.find(({ fromDay, untilDay }) => fromDay <= day && day < untilDay)
-      ?.owner ?? null;
+  return (tenant, day) => ownerOn(periods.get(foldTagValue(tenant)), day);
 }

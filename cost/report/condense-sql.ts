@@ -111,6 +111,7 @@ export function reducedText(
   return wholeOf(role, needs) === "none" ? keptText(role, name) : name;
 }
 
+/** What the names of all columns of tags begin with. */
 const TAG_COLUMN = "tag_";
 
 /** The value of an asked tag key, by the place of its spelling. */
@@ -206,7 +207,7 @@ function groupingSets(source: CondenseSource, grouping: Grouping, keys: readonly
       : { sets: [without("charge_day"), without("node")], ofNode: "grouping(node) = 0", except: [] };
   }
   if (!hasOwnTags(source)) return { sets: [keys], ofNode: "false", except: [] };
-  const tags = keys.filter((key) => key === "own_node" || key === "tag_keys" || key.startsWith(TAG_COLUMN));
+  const tags = keys.filter((key) => key === "own_node" || key.startsWith(TAG_COLUMN));
   const ofNode = "grouping(own_node) = 0";
   return { sets: [without("own_node"), tags], ofNode, except: [`${ofNode} and own_node is null`] };
 }

@@ -8,6 +8,7 @@ import { type IdleReport, idleReportSchema } from "../idle/idle-report.ts";
 import { ownersFileSchema } from "../owners/owners-file.ts";
 import { readContractFile } from "../read-contract-file.ts";
 import { type CostVariance, costVarianceSchema } from "../variance/cost-variance.ts";
+import { onlyMonthOf } from "./billing-months.ts";
 import { buildCostReport, type CostReportArgs, isBalanced } from "./build-cost-report.ts";
 import type { CostReport } from "./cost-report.ts";
 import { readFocusParts } from "./focus/read-focus-parts.ts";
@@ -67,17 +68,10 @@ export function checkedMonth(month: string | undefined): string | undefined {
   ]);
 }
 
-/**
- * The billing period of a report that has only one, in whatever currencies.
- *
- * @throws {InputError} when it has several
- */
+/** The billing period of a report that has only one, in whatever currencies. */
 function onlyMonthOfReport({ currencies }: CostReport): string {
-  const months = new Set(currencies.flatMap(({ billingMonths: { first, last } }) => [first, last]));
-  const [only, ...others] = [...months].toSorted();
-  if (only !== undefined && others.length === 0) return only;
-  const message = `the bill has the billing periods ${[...months].toSorted().join(", ")}: name one`;
-  throw new InputError("command line", [{ path: "--month", message }]);
+  const months = currencies.flatMap(({ billingMonths: { first, last } }) => [first, last]).toSorted();
+  return onlyMonthOf({ first: months[0] ?? "none", last: months.at(-1) ?? "none" });
 }
 
 /**

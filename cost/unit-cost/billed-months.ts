@@ -1,5 +1,6 @@
 import { InputError } from "../../host-tuning/errors.ts";
 import { addDecimals, type ExactDecimal, formatDecimal, parseDecimal } from "../money/exact-decimal.ts";
+import { onlyMonthOf } from "../report/billing-months.ts";
 import type { ReportOfPeriods } from "../report/build-cost-report.ts";
 import type { CurrencyReport } from "../report/cost-report.ts";
 import { foldTagValue } from "../report/tag-spelling.ts";
@@ -53,7 +54,10 @@ export function billedMonths(
 export function onlyBilledMonth(months: readonly BilledMonth[]): BilledMonth {
   const [first] = months;
   const last = months.at(-1);
-  if (first !== undefined && first === last) return first;
-  const message = `the bill has the billing periods ${first?.month ?? "none"} to ${last?.month ?? "none"}: name one`;
-  throw new InputError("command line", [{ path: "--month", message }]);
+  if (first === undefined || last === undefined) {
+    const message = "the bill has no billing period in the environments' currency";
+    throw new InputError("command line", [{ path: "--month", message }]);
+  }
+  onlyMonthOf({ first: first.month, last: last.month });
+  return first;
 }

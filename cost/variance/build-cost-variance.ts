@@ -10,6 +10,7 @@ import {
   roundDecimal,
   subtractDecimals,
 } from "../money/exact-decimal.ts";
+import { onlyMonthOf } from "../report/billing-months.ts";
 import type { CostReport, CurrencyReport } from "../report/cost-report.ts";
 import { foldTagValue } from "../report/tag-spelling.ts";
 import type { CostVariance, VarianceRow } from "./cost-variance.ts";
@@ -43,17 +44,6 @@ export function rowsOfEnvironment(currency: CurrencyReport, environment: string)
 function actualOf(currency: CurrencyReport, environment: string): ExactDecimal {
   const rows = rowsOfEnvironment(currency, environment);
   return addDecimals(rows.map((row) => parseDecimal(row.effectiveRounded)));
-}
-
-/**
- * The billing period of a bill that has only one.
- *
- * @throws {InputError} when it has several
- */
-function onlyMonthOf({ billingMonths: { first, last } }: CurrencyReport): string {
-  if (first === last) return first;
-  const message = `the bill has the billing periods ${first} to ${last}: name one`;
-  throw new InputError("command line", [{ path: "--month", message }]);
 }
 
 function rowOf(estimate: CostEstimate, currency: CurrencyReport): VarianceRow {
@@ -110,7 +100,7 @@ export function buildCostVariance(report: CostReport, estimates: readonly CostEs
     report,
     estimates.map((estimate) => estimate.currency),
   );
-  const month = onlyMonthOf(currency);
+  const month = onlyMonthOf(currency.billingMonths);
   const rows = estimates.map((estimate) => rowOf(estimate, currency));
   const bill = parseDecimal(currency.balance.bill.effectiveRounded);
   const known = addDecimals(rows.map((row) => parseDecimal(row.actual)));
